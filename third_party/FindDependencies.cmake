@@ -1,0 +1,10 @@
+# What must be installed, and since which version (see apt.txt for the packages).
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson>=1.7.15)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
+pkg_check_modules(FYAML REQUIRED IMPORTED_TARGET libfyaml>=0.7.12)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.40.1)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.88.1)
+pkg_check_modules(SMARTCOLS REQUIRED IMPORTED_TARGET smartcols>=2.38)
