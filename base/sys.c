@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only file that reads clocks and randomness and that knows fault points.
+ * Test builds can move the wall clock and fail or die at named places; release
+ * builds contain none of that. */
+#include "base/base.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <time.h>
+
+#ifdef ARKGATE_TEST
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#endif
+
+static int64_t clock_us(clockid_t clock)
+{
+    struct timespec at;
+
+    (void)clock_gettime(clock, &at);
+    return (int64_t)at.tv_sec * 1000000 + at.tv_nsec / 1000;
+}
+
+int64_t sys_mono_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+#ifdef ARKGATE_TEST
+/* The file named by ARKGATE_CLOCK holds an offset in microseconds; it is read
+ * again when the last look is older than 50 ms. */
+static int64_t clock_offset_us(void)
+{
+    static _Atomic int64_t offset_us, next_look_us;
+    const char *path = getenv("ARKGATE_CLOCK");
+    int64_t now_us = sys_mono_us();
+    char text[32] = "";
+
+    if (path == NULL || now_us < atomic_load(&next_look_us))
+        return atomic_load(&offset_us);
+    atomic_store(&next_look_us, now_us + 50000);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t len = read(fd, text, sizeof(text) - 1);
+        int64_t offset;
+
+        (void)close(fd);
+        if (len > 0 && str_to_i64(str_trim((struct str){text, (size_t)len}), &offset))
+            atomic_store(&offset_us, offset);
+    }
+    return atomic_load(&offset_us);
+}
+
+bool sys_fault(const char *name)
+{
+    static _Atomic int64_t passages;
+    const char *plan = getenv("ARKGATE_FAULT"); /* name:n:what */
+    size_t len = strlen(name);
+    char *rest;
+    long nth;
+
+    if (plan == NULL || strncmp(plan, name, len) != 0 || plan[len] != ':')
+        return false;
+    nth = strtol(plan + len + 1, &rest, 10);
+    if (atomic_fetch_add(&passages, 1) + 1 != nth)
+        return false;
+    if (strcmp(rest, ":kill") == 0)
+        (void)kill(getpid(), SIGKILL);
+    return strcmp(rest, ":fail") == 0;
+}
+#endif
+
+int64_t sys_now_us(void)
+{
+#ifdef ARKGATE_TEST
+    return clock_us(CLOCK_REALTIME) + clock_offset_us();
+#else
+    return clock_us(CLOCK_REALTIME);
+#endif
+}
+
+void sys_sleep_us(int64_t us)
+{
+    struct timespec span = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+
+    if (us > 0)
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL);
+}
+
+void sys_random(void *dst, size_t len)
+{
+    randombytes_buf(dst, len);
+}
+
+uint32_t sys_random_below(uint32_t limit)
+{
+    return randombytes_uniform(limit);
+}
+
+void sys_random_text(char *dst, size_t len, const char *alphabet)
+{
+    uint32_t letters = (uint32_t)str_from(alphabet).len;
+
+    for (size_t i = 0; i < len; i++)
+        dst[i] = alphabet[sys_random_below(letters)];
+    dst[len] = '\0';
+}
