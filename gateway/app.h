@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a request handler can reach. Made by serve before the listeners open, read
+ * only afterwards. */
+#ifndef ARKGATE_GATEWAY_APP_H
+#define ARKGATE_GATEWAY_APP_H
+
+#include "gateway/task/task.h"
+#include "tenancy/tenancy.h"
+
+struct app {
+    struct db *db;
+    struct auth *auth;
+    struct task_service tasks;
+};
+
+#endif

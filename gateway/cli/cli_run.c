@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens an installation and runs one parsed line on it. */
+#include "gateway/cli/cli.h"
+
+#include "tenancy/tenancy.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CLI_ARENA_MAX = 256 << 20 };
+
+void cli_run_actor(char dst[65])
+{
+    struct passwd entry, *found = NULL;
+    char space[4096];
+
+    if (getpwuid_r(geteuid(), &entry, space, sizeof(space), &found) == 0 && found != NULL)
+        (void)snprintf(dst, 65, "cli:%.60s", found->pw_name);
+    else
+        (void)snprintf(dst, 65, "cli:%u", (unsigned)geteuid());
+}
+
+enum err_code cli_run_database(const struct cli_globals *globals, char *dst, size_t size,
+                               struct err *err)
+{
+    const char *url = globals->database;
+    int len;
+
+    if (url == NULL)
+        len = snprintf(dst, size, "%s/arkgate.db", globals->data_dir);
+    else if (strncmp(url, "sqlite:", 7) == 0 && url[7] != '\0')
+        len = snprintf(dst, size, "%s", url + 7);
+    else
+        return err_set(err, ERR_CONFIG, "--database must be sqlite:PATH");
+    if (len < 0 || (size_t)len >= size)
+        return err_set(err, ERR_CONFIG, "the path of the database is too long");
+    return ERR_OK;
+}
+
+struct key_check {
+    const char *fingerprint;
+    char stored[80];
+    bool found;
+};
+
+static enum err_code read_fingerprint(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct key_check *check = ctx;
+
+    return meta_repo_get(conn, "keys", check->stored, sizeof(check->stored), &check->found,
+                         err);
+}
+
+static enum err_code write_fingerprint(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const struct key_check *check = ctx;
+
+    return meta_repo_put(conn, "keys", check->fingerprint, err);
+}
+
+enum err_code cli_run_check_keys(struct db *db, const struct crypto_keys *keys, struct err *err)
+{
+    char fingerprint[65];
+    struct key_check check = {.fingerprint = fingerprint};
+
+    crypto_keys_fingerprint(keys, fingerprint);
+    TRY(db_read(db, read_fingerprint, &check, err));
+    if (!check.found)
+        return db_write(db, write_fingerprint, &check, err);
+    if (strcmp(check.stored, fingerprint) != 0)
+        return err_set(err, ERR_CONFIG,
+                       "these key files are not the ones that the database was made with");
+    return ERR_OK;
+}
+
+enum err_code cli_run_on(struct cli_ctx *ctx, const struct cli_line *line,
+                         struct buf *ret_result, struct err *err)
+{
+    CLEANUP(arena_fini) struct arena arena = {0};
+    struct json_out out = json_begin(ret_result);
+
+    arena_init(&arena, CLI_ARENA_MAX);
+    ctx->line = line;
+    ctx->arena = &arena;
+    ctx->out = &out;
+    ctx->now_us = sys_now_us();
+    TRY(line->command->run(ctx, err));
+    if (ret_result->len == 0)
+        return ERR_OK; /* it talked, or printed for itself */
+    return json_end(&out, err);
+}
+
+enum err_code cli_run_here(const struct cli_globals *globals, const struct cli_line *line,
+                           bool read_only, struct buf *ret_result, struct err *err)
+{
+    char database[4096], keys_dir[4096];
+    struct crypto_keys keys = {0};
+    CLEANUP(db_close) struct db *db = NULL;
+    struct db_options options = {.path = database, .read_only = read_only, .readers = 2};
+    struct cli_ctx ctx = {
+        .data_dir = globals->data_dir, .database = database, .quiet = globals->quiet};
+
+    TRY(cli_run_database(globals, database, sizeof(database), err));
+    (void)snprintf(keys_dir, sizeof(keys_dir), "%s/keys", globals->data_dir);
+    if (access(database, F_OK) != 0)
+        return err_set(err, ERR_CONFIG, "there is no installation at %s: run arkgate init",
+                       globals->data_dir);
+    TRY(crypto_keys_load(keys_dir, &keys, err));
+    TRY(db_open(&options, &db, err));
+    ctx.db = db;
+    ctx.keys = &keys;
+    cli_run_actor(ctx.actor);
+    enum err_code rc = cli_run_on(&ctx, line, ret_result, err);
+
+    crypto_keys_wipe(&keys);
+    return rc;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* arkgate init: a data directory with keys, a database and the shipped prices. */
+#include "gateway/cli/cli.h"
+
+#include "billing/billing.h"
+#include "tenancy/tenancy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static enum err_code seed(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const int64_t *now_us = ctx;
+
+    return price_seed(conn, *now_us, err);
+}
+
+static enum err_code run_init(struct cli_ctx *ctx, struct err *err)
+{
+    char keys_dir[4096];
+    struct crypto_keys keys;
+    CLEANUP(dir_lock_drop) int lock = -1;
+    CLEANUP(db_close) struct db *db = NULL;
+    struct db_options options = {.path = ctx->database};
+
+    if (mkdir(ctx->data_dir, 0700) != 0 && errno != EEXIST)
+        return err_set(err, ERR_IO, "%s: %s", ctx->data_dir, strerror(errno));
+    (void)snprintf(keys_dir, sizeof(keys_dir), "%s/keys", ctx->data_dir);
+    TRY(dir_lock_take(ctx->data_dir, &lock, err));
+    TRY(crypto_keys_create(keys_dir, err));
+    TRY(crypto_keys_load(keys_dir, &keys, err));
+    TRY(db_migrate(ctx->database, err));
+    TRY(db_open(&options, &db, err));
+    TRY(cli_run_check_keys(db, &keys, err));
+    crypto_keys_wipe(&keys);
+    TRY(db_write(db, seed, &ctx->now_us, err));
+    json_open_object(ctx->out, NULL);
+    json_put_text(ctx->out, "data", str_from(ctx->data_dir));
+    json_put_text(ctx->out, "database", str_from(ctx->database));
+    json_put_text(ctx->out, "keys", str_from(keys_dir));
+    json_put_int(ctx->out, "schema", db_schema_version());
+    json_close_object(ctx->out);
+    cli_say(ctx, "next: arkgate upstream add NAME --base-url URL --api-key-file FILE");
+    return ERR_OK;
+}
+
+const struct command cmd_init[] = {
+    {.name = "init",
+     .place = CLI_ALONE,
+     .args = "",
+     .help = "Make an installation, or bring one to this version.",
+     .run = run_init},
+    {.name = NULL},
+};

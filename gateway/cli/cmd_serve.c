@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* arkgate serve: puts the gateway together, runs it until a signal, and takes it
+ * apart in an order that loses nothing. */
+#include "gateway/cli/cli.h"
+
+#include "gateway/app.h"
+#include "gateway/cli/serve_config.h"
+#include "gateway/dialect/dialect.h"
+#include "gateway/http/http.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+/* Everything that runs, in the order in which it starts. */
+struct gateway {
+    struct serve_config config;
+    struct crypto_keys keys;
+    int lock;
+    struct db *db;
+    struct net *net;
+    struct ark *ark;
+    struct app app;
+    struct cli_remote_server remote;
+    struct command_server *commands;
+    struct server *server;
+};
+
+static enum err_code prepare(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const int64_t *now_us = ctx;
+
+    return price_seed(conn, *now_us, err);
+}
+
+static enum err_code open_store(struct gateway *gateway, const struct cli_ctx *ctx,
+                                struct err *err)
+{
+    struct db_options options = {.path = ctx->database,
+                                 .readers = (int)gateway->config.readers};
+    char keys_dir[4096];
+
+    (void)snprintf(keys_dir, sizeof(keys_dir), "%s/keys", ctx->data_dir);
+    TRY(crypto_keys_load(keys_dir, &gateway->keys, err));
+    TRY(dir_lock_take(ctx->data_dir, &gateway->lock, err));
+    TRY(db_migrate(ctx->database, err));
+    TRY(db_open(&options, &gateway->db, err));
+    TRY(cli_run_check_keys(gateway->db, &gateway->keys, err));
+    return db_write(gateway->db, prepare, (void *)&ctx->now_us, err);
+}
+
+static enum err_code read_anything(struct db_conn *conn, void *ctx, struct err *err)
+{
+    return settings_version(conn, ctx, err);
+}
+
+/* Ready: the store answers. */
+static bool is_ready(struct app *app, struct buf *why_not)
+{
+    struct err err = {0};
+    int64_t version;
+
+    if (db_read(app->db, read_anything, &version, &err) == ERR_OK)
+        return true;
+    buf_puts(why_not, "the store does not answer");
+    return false;
+}
+
+static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, struct err *err)
+{
+    static const struct dialect *const dialects[] = {&ark_dialect};
+    const struct net_options net_options = {0};
+    struct server_options options = {
+        .listen = gateway->config.listen,
+        .admin_listen = gateway->config.admin_listen,
+        .workers = (int)gateway->config.workers,
+        .body_max = (size_t)gateway->config.body_max,
+        .spool_over = (size_t)gateway->config.spool_over,
+        .spool_dir = ctx->data_dir,
+        .dialects = dialects,
+        .dialect_count = COUNT_OF(dialects),
+        .ready = is_ready,
+        .app = &gateway->app,
+    };
+
+    TRY(open_store(gateway, ctx, err));
+    TRY(net_open(&net_options, &gateway->net, err));
+    TRY(ark_open(gateway->db, gateway->net, &gateway->keys, &gateway->config.ark, &gateway->ark,
+                 err));
+    gateway->app.db = gateway->db;
+    gateway->app.tasks = (struct task_service){.db = gateway->db,
+                                               .provider = ark_provider(gateway->ark),
+                                               .settings = gateway->config.tasks};
+    TRY(auth_open(gateway->db, gateway->keys.pepper, &gateway->app.auth, err));
+    /* Nobody else writes: whatever is still submitting lost its sender. */
+    TRY(expire_sends(&gateway->app.tasks, true, err));
+    TRY(ark_start(gateway->ark, &gateway->app.tasks, err));
+    gateway->remote =
+        (struct cli_remote_server){gateway->db, &gateway->keys, ctx->data_dir, ctx->database};
+    TRY(command_socket_serve(ctx->data_dir, cli_remote_answer, &gateway->remote,
+                             &gateway->commands, err));
+    return server_start(&options, &gateway->server, err);
+}
+
+/* The sends in flight end or reach their limit while nothing new is let in. */
+static void stop(struct gateway *gateway)
+{
+    if (gateway->server != NULL) {
+        if (gateway->ark != NULL)
+            ark_halt(gateway->ark);
+        if (!server_drain(gateway->server, sys_mono_us() + gateway->config.drain_us))
+            LOG(LOG_WARN, "drain_incomplete");
+    }
+    command_socket_stop(&gateway->commands);
+    server_stop(&gateway->server);
+    ark_close(&gateway->ark);
+    net_close(&gateway->net);
+    auth_close(&gateway->app.auth);
+    db_close(&gateway->db);
+    dir_lock_drop(&gateway->lock);
+    crypto_keys_wipe(&gateway->keys);
+}
+
+static void wait_for_signal(const sigset_t *signals)
+{
+    int signal = 0;
+
+    (void)sigwait(signals, &signal);
+    LOG(LOG_INFO, "stopping", LOG_INT("signal", signal));
+}
+
+/* The port as bound; the address as configured. */
+static void print_ready(const struct gateway *gateway)
+{
+    const char *listen = gateway->config.listen, *admin = gateway->config.admin_listen;
+
+    (void)fprintf(stderr, "ready public=http://%.*s:%d admin=http://%.*s:%d\n",
+                  (int)(strrchr(listen, ':') - listen), listen,
+                  server_public_port(gateway->server), (int)(strrchr(admin, ':') - admin),
+                  admin, server_admin_port(gateway->server));
+}
+
+static enum err_code run_serve(struct cli_ctx *ctx, struct err *err)
+{
+    struct gateway gateway = {.lock = -1};
+    enum log_level level;
+    sigset_t signals;
+
+    TRY(serve_config_load(cli_value(ctx, "listen"), cli_value(ctx, "admin-listen"),
+                          cli_value(ctx, "workers"), cli_value(ctx, "public-url"),
+                          cli_value(ctx, "log-level"), cli_value(ctx, "set"), &gateway.config,
+                          err));
+    if (!log_level_parse(str_from(gateway.config.log_level), &level))
+        return err_set(err, ERR_CONFIG, "log_level must be error, warn, info or debug");
+    log_set_level(level);
+    /* Keys live in this process: no core file, no ptrace by the same user. */
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+
+    enum err_code rc = start(&gateway, ctx, err);
+
+    if (rc == ERR_OK) {
+        print_ready(&gateway);
+        wait_for_signal(&signals);
+    }
+    stop(&gateway);
+    return rc;
+}
+
+static const struct cli_option serve_options[] = {
+    {"listen", CLI_TEXT, "ADDRESS:PORT", "public listener (127.0.0.1:8080; port 0: any)"},
+    {"admin-listen", CLI_TEXT, "ADDRESS:PORT", "admin listener (127.0.0.1:8081)"},
+    {"workers", CLI_TEXT, "N", "requests served at once (1024)"},
+    {"public-url", CLI_TEXT, "URL", "where clients reach the gateway from outside"},
+    {"log-level", CLI_TEXT, "LEVEL", "error, warn, info, debug"},
+    {"set", CLI_TEXT, "NAME=VALUE,…", "any other setting, see arkgate.yaml in the manual"},
+};
+
+const struct command cmd_serve[] = {
+    {.name = "serve",
+     .place = CLI_ALONE,
+     .args = "",
+     .help = "Run the gateway until SIGTERM.",
+     .options = serve_options,
+     .option_count = COUNT_OF(serve_options),
+     .run = run_serve},
+    {.name = NULL},
+};

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* arkgate tenant: who may buy, in which currency, by which price book. */
+#include "gateway/cli/cli.h"
+
+#include "billing/billing.h"
+
+#include <string.h>
+
+struct tenant_view {
+    struct tenant tenant;
+    struct ledger_account account;
+};
+
+static enum err_code load_account(struct db_conn *conn, struct tenant_view *view,
+                                  struct err *err)
+{
+    struct scope scope = {.tenant_id = view->tenant.id};
+
+    return ledger_account(conn, &scope, &view->account, err);
+}
+
+static void put_amount(struct json_out *out, const char *name, int64_t nano)
+{
+    char text[MONEY_TEXT_MAX];
+
+    money_text((struct money){nano}, text);
+    json_put_text(out, name, str_from(text));
+}
+
+static void put_tenant(struct cli_ctx *ctx, const struct tenant_view *view)
+{
+    char when[32];
+
+    cli_time_text(view->tenant.created_us, when);
+    json_open_object(ctx->out, NULL);
+    json_put_int(ctx->out, "id", view->tenant.id);
+    json_put_text(ctx->out, "name", str_from(view->tenant.name));
+    json_put_text(ctx->out, "state", view->tenant.suspended ? STR("suspended") : STR("active"));
+    json_put_text(ctx->out, "currency", str_from(view->tenant.currency));
+    json_put_text(ctx->out, "book", str_from(view->tenant.book));
+    put_amount(ctx->out, "credit_line", view->account.credit_line_nano);
+    put_amount(ctx->out, "available", view->account.available_nano);
+    put_amount(ctx->out, "held", view->account.held_nano);
+    put_amount(ctx->out, "charged", view->account.charged_nano);
+    json_put_text(ctx->out, "created_at", str_from(when));
+    json_close_object(ctx->out);
+}
+
+/* ---- add ------------------------------------------------------------------------- */
+
+struct adding {
+    struct cli_ctx *ctx;
+    struct money credit, credit_line;
+    struct tenant_view view; /* written by the closure */
+};
+
+static enum err_code add(struct db_conn *conn, void *closure, struct err *err)
+{
+    struct adding *adding = closure;
+    struct cli_ctx *ctx = adding->ctx;
+    const char *currency = cli_value(ctx, "currency"), *book = cli_value(ctx, "book");
+    struct scope scope = {0};
+    int64_t seq, version;
+    struct str book_name = book == NULL ? STR("ark-cny") : str_from(book);
+
+    TRY(price_version(conn, book_name, ctx->now_us, &version, err));
+    TRY(tenant_add(conn, ctx->actor, ctx->now_us, str_from(ctx->line->args[0]),
+                   currency == NULL ? STR("CNY") : str_from(currency), book_name,
+                   &adding->view.tenant, err));
+    TRY(ledger_open_account(conn, adding->view.tenant.id,
+                            str_from(adding->view.tenant.currency), adding->credit_line.nano,
+                            err));
+    scope.tenant_id = adding->view.tenant.id;
+    if (adding->credit.nano > 0)
+        TRY(ledger_book(conn, &scope, LEDGER_TOP_UP, adding->credit, ctx->now_us, ctx->actor,
+                        STR("tenant-add"), STR("first credit"), &adding->view.account, &seq,
+                        err));
+    return load_account(conn, &adding->view, err);
+}
+
+static enum err_code amount_option(const struct cli_ctx *ctx, const char *name,
+                                   struct money *ret_amount, struct err *err)
+{
+    const char *text = cli_value(ctx, name);
+
+    *ret_amount = (struct money){0};
+    if (text == NULL)
+        return ERR_OK;
+    if (!money_parse(str_from(text), ret_amount) || ret_amount->nano < 0)
+        return err_set(err, ERR_USAGE, "--%s must be an amount such as 100 or 12.5", name);
+    return ERR_OK;
+}
+
+static enum err_code run_add(struct cli_ctx *ctx, struct err *err)
+{
+    struct adding adding = {.ctx = ctx};
+
+    TRY(amount_option(ctx, "credit", &adding.credit, err));
+    TRY(amount_option(ctx, "credit-line", &adding.credit_line, err));
+    TRY(db_write(ctx->db, add, &adding, err));
+    put_tenant(ctx, &adding.view);
+    return ERR_OK;
+}
+
+/* ---- show, list --------------------------------------------------------------------- */
+
+struct showing {
+    struct str name;
+    struct tenant_view view; /* written by the closure */
+};
+
+static enum err_code show(struct db_conn *conn, void *closure, struct err *err)
+{
+    struct showing *showing = closure;
+
+    TRY(tenant_find(conn, showing->name, &showing->view.tenant, err));
+    return load_account(conn, &showing->view, err);
+}
+
+static enum err_code run_show(struct cli_ctx *ctx, struct err *err)
+{
+    struct showing showing = {.name = str_from(ctx->line->args[0])};
+
+    TRY(db_read(ctx->db, show, &showing, err));
+    put_tenant(ctx, &showing.view);
+    return ERR_OK;
+}
+
+struct listing {
+    struct tenant_view *views;
+    size_t count;
+    int limit;
+    int64_t after;
+};
+
+static enum err_code take_tenant(const struct tenant *tenant, void *closure, struct err *err)
+{
+    struct listing *listing = closure;
+
+    (void)err;
+    listing->views[listing->count++].tenant = *tenant;
+    return ERR_OK;
+}
+
+static enum err_code list(struct db_conn *conn, void *closure, struct err *err)
+{
+    struct listing *listing = closure;
+
+    listing->count = 0;
+    TRY(tenant_each(conn, listing->after, listing->limit, take_tenant, listing, err));
+    for (size_t i = 0; i < listing->count; i++)
+        TRY(load_account(conn, &listing->views[i], err));
+    return ERR_OK;
+}
+
+static enum err_code run_list(struct cli_ctx *ctx, struct err *err)
+{
+    struct listing listing = {0};
+    const char *after = cli_value(ctx, "after");
+
+    TRY(cli_limit(ctx, &listing.limit, err));
+    if (after != NULL && !str_to_i64(str_from(after), &listing.after))
+        return err_set(err, ERR_USAGE, "--after must be a tenant's id");
+    listing.views = arena_alloc(ctx->arena, (size_t)listing.limit * sizeof(*listing.views));
+    if (listing.views == NULL)
+        return err_detail(err, ERR_INTERNAL, "no memory");
+    TRY(db_read(ctx->db, list, &listing, err));
+    json_open_object(ctx->out, NULL);
+    json_open_array(ctx->out, "items");
+    for (size_t i = 0; i < listing.count; i++)
+        put_tenant(ctx, &listing.views[i]);
+    json_close_array(ctx->out);
+    if (listing.count == (size_t)listing.limit)
+        json_put_int(ctx->out, "next", listing.views[listing.count - 1].tenant.id);
+    else
+        json_put_null(ctx->out, "next");
+    json_close_object(ctx->out);
+    return ERR_OK;
+}
+
+/* ---- set, suspend, resume -------------------------------------------------------------- */
+
+struct change {
+    struct cli_ctx *ctx;
+    struct tenant_view view; /* written by the closure */
+};
+
+static enum err_code set_credit_line(struct db_conn *conn, struct change *change,
+                                     struct str value, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf detail = {0};
+    struct scope scope = {.tenant_id = change->view.tenant.id};
+    struct money line;
+
+    if (!money_parse(value, &line) || line.nano < 0)
+        return err_field(err, "credit_line", "credit_line must be an amount of 0 or more");
+    TRY(ledger_set_credit_line(conn, &scope, line.nano, err));
+    buf_init(&detail, 1024);
+    struct json_out out = json_begin(&detail);
+
+    json_open_object(&out, NULL);
+    put_amount(&out, "credit_line", line.nano);
+    json_close_object(&out);
+    TRY(json_end(&out, err));
+    return audit_append(conn, change->ctx->actor, change->ctx->now_us, "tenant.set",
+                        str_from(change->view.tenant.name), buf_str(&detail), err);
+}
+
+static enum err_code set_book(struct db_conn *conn, struct change *change, struct str value,
+                              struct err *err)
+{
+    struct cli_ctx *ctx = change->ctx;
+    int64_t version;
+
+    TRY(price_version(conn, value, ctx->now_us, &version, err));
+    return tenant_set_book(conn, ctx->actor, ctx->now_us, str_from(change->view.tenant.name),
+                           value, err);
+}
+
+static enum err_code set(struct db_conn *conn, void *closure, struct err *err)
+{
+    struct change *change = closure;
+    const struct cli_line *line = change->ctx->line;
+
+    TRY(tenant_find(conn, str_from(line->args[0]), &change->view.tenant, err));
+    for (size_t i = 1; i < line->arg_count; i++) {
+        const char *equals = strchr(line->args[i], '=');
+        struct str key = equals == NULL
+                             ? str_from(line->args[i])
+                             : (struct str){line->args[i], (size_t)(equals - line->args[i])};
+
+        if (equals == NULL)
+            return err_set(err, ERR_USAGE, "give KEY=VALUE, not %s", line->args[i]);
+        if (str_is(key, "credit_line"))
+            TRY(set_credit_line(conn, change, str_from(equals + 1), err));
+        else if (str_is(key, "book"))
+            TRY(set_book(conn, change, str_from(equals + 1), err));
+        else
+            return err_set(err, ERR_USAGE, "a tenant has no setting %.*s (credit_line, book)",
+                           (int)key.len, key.ptr);
+    }
+    TRY(tenant_find(conn, str_from(line->args[0]), &change->view.tenant, err));
+    return load_account(conn, &change->view, err);
+}
+
+static enum err_code run_set(struct cli_ctx *ctx, struct err *err)
+{
+    struct change change = {.ctx = ctx};
+
+    TRY(db_write(ctx->db, set, &change, err));
+    put_tenant(ctx, &change.view);
+    return ERR_OK;
+}
+
+static enum err_code suspend(struct db_conn *conn, void *closure, struct err *err)
+{
+    struct change *change = closure;
+    struct cli_ctx *ctx = change->ctx;
+    struct str name = str_from(ctx->line->args[0]);
+    bool suspended = strcmp(ctx->line->command->name, "tenant suspend") == 0;
+
+    TRY(tenant_suspend(conn, ctx->actor, ctx->now_us, name, suspended, err));
+    TRY(tenant_find(conn, name, &change->view.tenant, err));
+    return load_account(conn, &change->view, err);
+}
+
+static enum err_code run_suspend(struct cli_ctx *ctx, struct err *err)
+{
+    struct change change = {.ctx = ctx};
+
+    TRY(db_write(ctx->db, suspend, &change, err));
+    put_tenant(ctx, &change.view);
+    return ERR_OK;
+}
+
+static const struct cli_option add_options[] = {
+    {"credit", CLI_TEXT, "AMOUNT", "first credit (0)"},
+    {"credit-line", CLI_TEXT, "AMOUNT", "how far below zero the balance may go (0)"},
+    {"currency", CLI_TEXT, "CODE", "currency of the account (CNY)"},
+    {"book", CLI_TEXT, "BOOK", "price book (ark-cny)"},
+};
+static const struct cli_option list_options[] = {
+    {"after", CLI_TEXT, "ID", "continue behind this tenant"},
+    {"limit", CLI_TEXT, "N", "at most so many (50)"},
+};
+
+const struct command cmd_tenant[] = {
+    {"tenant add", CLI_WRITE, 1, 1, "NAME", "Add a tenant with an account.", add_options,
+     COUNT_OF(add_options), run_add},
+    {"tenant list", CLI_READ, 0, 0, "", "List tenants with their balances.", list_options,
+     COUNT_OF(list_options), run_list},
+    {"tenant show", CLI_READ, 1, 1, "NAME", "Show one tenant.", NULL, 0, run_show},
+    {"tenant set", CLI_WRITE, 2, CLI_ARGS_MAX, "NAME KEY=VALUE…", "Change credit_line or book.",
+     NULL, 0, run_set},
+    {"tenant suspend", CLI_WRITE, 1, 1, "NAME", "Refuse its creates; reads still work.", NULL,
+     0, run_suspend},
+    {"tenant resume", CLI_WRITE, 1, 1, "NAME", "Let it create again.", NULL, 0, run_suspend},
+    {.name = NULL},
+};

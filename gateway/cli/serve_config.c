@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which settings serve has, their defaults and bounds, and the order of sources. */
+#include "gateway/cli/serve_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MS INT64_C(1000)
+#define SECOND (1000 * MS)
+#define DAY (86400 * SECOND)
+
+#define KEY_TEXT(name_, member_, def_, help_)                              \
+    {                                                                      \
+#name_, CONFIG_TEXT, offsetof(struct serve_config, member_),       \
+            sizeof(((struct serve_config *)0)->member_), 0, 0, def_, help_ \
+    }
+#define KEY(name_, type_, member_, min_, max_, def_, help_)                               \
+    {                                                                                     \
+#name_, type_, offsetof(struct serve_config, member_), 0, min_, max_, def_, help_ \
+    }
+
+static const struct config_key keys[] = {
+    KEY_TEXT(listen, listen, "127.0.0.1:8080", "address and port of the public listener"),
+    KEY_TEXT(admin_listen, admin_listen, "127.0.0.1:8081", "address and port of the admin one"),
+    KEY_TEXT(public_url, public_url, "", "where clients reach the gateway from outside"),
+    KEY_TEXT(log_level, log_level, "info", "error, warn, info or debug"),
+    KEY(workers, CONFIG_INT, workers, 4, 4096, "1024", "requests served at once"),
+    KEY(readers, CONFIG_INT, readers, 1, 64, "8", "pooled database readers"),
+    KEY(body_max, CONFIG_SIZE, body_max, 1024, 64 << 20, "64MiB", "largest request body"),
+    KEY(spool_over, CONFIG_SIZE, spool_over, 4096, 4 << 20, "256kB",
+        "larger bodies go to an unlinked file"),
+    KEY(drain, CONFIG_DURATION, drain_us, SECOND, 60 * SECOND, "25s",
+        "how long running requests may take after SIGTERM"),
+    KEY(connect_timeout, CONFIG_DURATION, tasks.connect_us, 10 * MS, 60 * SECOND, "5s",
+        "connecting to Ark"),
+    KEY(send_timeout, CONFIG_DURATION, tasks.send_us, 100 * MS, 300 * SECOND, "20s",
+        "a create's way to Ark and back, its body at 1 MB/s on top"),
+    KEY(submitting_grace, CONFIG_DURATION, tasks.submitting_grace_us, 0, DAY, "60s",
+        "past the send deadline a task without an outcome is unknown"),
+    KEY(unknown_release_after, CONFIG_DURATION, tasks.unknown_release_after_us, 0, 7 * DAY,
+        "10m", "past the send deadline an unknown task may be released for certain"),
+    KEY(unknown_watch, CONFIG_DURATION, tasks.unknown_watch_us, SECOND, 30 * DAY, "7d",
+        "how long a released task is watched for"),
+    KEY(match_window, CONFIG_DURATION, tasks.match_window_us, 0, DAY, "2m",
+        "how far Ark's clock and ours may differ"),
+    KEY(gone_recheck, CONFIG_DURATION, tasks.gone_recheck_us, 0, DAY, "60s",
+        "between the two 404s that end a task"),
+    KEY(open_max, CONFIG_DURATION, tasks.open_max_us, SECOND, 30 * DAY, "7d",
+        "a task open longer ends in review"),
+    KEY(idempotency_keep, CONFIG_DURATION, tasks.idempotency_us, SECOND, 30 * DAY, "24h",
+        "how long an idempotency key is remembered"),
+    KEY(poll_interval, CONFIG_DURATION, ark.poll_us, 10 * MS, 60 * SECOND, "1s",
+        "between two looks at a young task"),
+    KEY(scan_interval, CONFIG_DURATION, ark.scan_us, 10 * MS, 3600 * SECOND, "10s",
+        "between scans while an outcome is unknown"),
+    KEY(watch_scan_interval, CONFIG_DURATION, ark.watch_scan_us, 10 * MS, DAY, "10m",
+        "between scans for tasks released before"),
+    KEY(call_timeout, CONFIG_DURATION, ark.call_us, 100 * MS, 120 * SECOND, "20s",
+        "one list or get at Ark"),
+};
+
+/* Variables of the environment that are no settings. */
+static const char *const others[] = {"ARKGATE_CONFIG", "ARKGATE_DATA",
+#ifdef ARKGATE_TEST
+                                     "ARKGATE_FAULT", "ARKGATE_CLOCK",
+#endif
+                                     NULL};
+
+void serve_config_each(void (*visit)(const struct config_key *key, void *ctx), void *ctx)
+{
+    for (size_t i = 0; i < COUNT_OF(keys); i++)
+        visit(&keys[i], ctx);
+}
+
+/* "name=value,name=value": no value of ours holds a comma. */
+static enum err_code apply_pairs(const char *set, struct serve_config *config, struct err *err)
+{
+    struct str rest = str_from(set);
+
+    while (rest.len > 0) {
+        size_t len = 0, equals = 0;
+        char name[64], value[512];
+
+        while (len < rest.len && rest.ptr[len] != ',')
+            len++;
+        while (equals < len && rest.ptr[equals] != '=')
+            equals++;
+        if (equals == len || !str_copy(name, sizeof(name), (struct str){rest.ptr, equals}) ||
+            !str_copy(value, sizeof(value),
+                      (struct str){rest.ptr + equals + 1, len - equals - 1}))
+            return err_set(err, ERR_CONFIG, "--set takes name=value, separated by commas");
+        TRY(config_set(keys, COUNT_OF(keys), name, value, config, err));
+        len += len < rest.len;
+        rest = (struct str){rest.ptr + len, rest.len - len};
+    }
+    return ERR_OK;
+}
+
+enum err_code serve_config_load(const char *listen, const char *admin_listen,
+                                const char *workers, const char *public_url,
+                                const char *log_level, const char *set,
+                                struct serve_config *ret_config, struct err *err)
+{
+    const char *path = getenv("ARKGATE_CONFIG");
+    const struct {
+        const char *name, *value;
+    } flags[] = {
+        {"listen", listen},         {"admin_listen", admin_listen}, {"workers", workers},
+        {"public_url", public_url}, {"log_level", log_level},
+    };
+    struct serve_config config;
+
+    memset(&config, 0, sizeof(config));
+    service_defaults(&config.tasks);
+    ark_defaults(&config.ark);
+    config_defaults(keys, COUNT_OF(keys), &config);
+    if (path != NULL)
+        TRY(config_file(keys, COUNT_OF(keys), path, &config, err));
+    TRY(config_environment(keys, COUNT_OF(keys), others, &config, err));
+    if (set != NULL)
+        TRY(apply_pairs(set, &config, err));
+    for (size_t i = 0; i < COUNT_OF(flags); i++) {
+        if (flags[i].value != NULL)
+            TRY(config_set(keys, COUNT_OF(keys), flags[i].name, flags[i].value, &config, err));
+    }
+    config.ark.connect_us = config.tasks.connect_us;
+    *ret_config = config;
+    return ERR_OK;
+}

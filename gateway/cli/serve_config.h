@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings of serve, as one table: default < file < environment < flag. */
+#ifndef ARKGATE_GATEWAY_SERVE_CONFIG_H
+#define ARKGATE_GATEWAY_SERVE_CONFIG_H
+
+#include "base/config.h"
+#include "gateway/task/task.h"
+#include "gateway/upstream/ark.h"
+
+struct serve_config {
+    char listen[128], admin_listen[128], public_url[512], log_level[16];
+    int64_t workers, readers, body_max, spool_over, drain_us;
+    struct task_settings tasks;
+    struct ark_settings ark;
+};
+
+/* serve_config.c -------------------------------------------------------------- */
+
+/* Reads ARKGATE_CONFIG's file, the environment and the line's flags and --set
+ * pairs ("name=value"). ERR_CONFIG names the place. */
+FALLIBLE serve_config_load(const char *listen, const char *admin_listen, const char *workers,
+                           const char *public_url, const char *log_level, const char *set,
+                           struct serve_config *ret_config, struct err *err);
+/* Calls visit for every key, for help and the manual. */
+void serve_config_each(void (*visit)(const struct config_key *key, void *ctx), void *ctx);
+
+#endif

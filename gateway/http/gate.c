@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The strict gate: decides from the head alone whether a request is framed and
+ * spelled so that every proxy and we read it alike. It knows no routes and no
+ * tenants, and it runs before anything looks at the content. */
+#include "gateway/http/http_private.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum {
+    GATE_PATH_MAX = 2048,   /* the longest route with two ids has 200 bytes */
+    GATE_QUERY_MAX = 32768, /* 500 task ids in one filter */
+    GATE_HEADERS_MAX = 64,  /* CivetWeb drops what comes after the 64th */
+    GATE_LENGTH_DIGITS = 18 /* fits an int64_t */
+};
+
+static const char *const gate_methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"};
+
+/* Headers that two readers could take differently when there are two of them. */
+enum single { HOST, LENGTH, ENCODING, EXPECT, UPGRADE, AUTHORIZATION, TYPE, SINGLE_COUNT };
+static const char *const single_names[SINGLE_COUNT] = {
+    [HOST] = "Host",         [LENGTH] = "Content-Length", [ENCODING] = "Transfer-Encoding",
+    [EXPECT] = "Expect",     [UPGRADE] = "Upgrade",       [AUTHORIZATION] = "Authorization",
+    [TYPE] = "Content-Type",
+};
+
+static int refuse(struct err *err, int status, enum err_code code, const char *text)
+{
+    (void)err_set(err, code, "%s", text);
+    return status;
+}
+
+static int invalid(struct err *err, const char *text)
+{
+    return refuse(err, 400, ERR_INVALID, text);
+}
+
+static int check_method(const struct request *rq, struct err *err)
+{
+    for (size_t i = 0; i < COUNT_OF(gate_methods); i++) {
+        if (strcmp(rq->method, gate_methods[i]) == 0)
+            return 0;
+    }
+    return refuse(err, 405, ERR_METHOD_UNKNOWN, "the method is not known here");
+}
+
+static int check_target(const struct request *rq, struct err *err)
+{
+    const struct mg_request_info *info = mg_get_request_info(rq->conn);
+
+    if (rq->path.len > GATE_PATH_MAX)
+        return refuse(err, 414, ERR_INVALID, "the path is longer than 2 kB");
+    if (rq->query.len > GATE_QUERY_MAX)
+        return refuse(err, 414, ERR_INVALID, "the query is longer than 32 kB");
+    if (info->request_uri == NULL || info->request_uri[0] != '/')
+        return invalid(err, "the request target must be a path");
+    for (size_t i = 0; i < rq->path.len; i++) {
+        unsigned char c = (unsigned char)rq->path.ptr[i];
+
+        if (c <= 0x20 || c >= 0x7f || c == '%' || c == '\\')
+            return invalid(err, "the path holds a character that no route has");
+    }
+    /* local_uri is the path without dot segments and doubled slashes */
+    if (info->local_uri == NULL || !str_is(rq->path, info->local_uri))
+        return invalid(err, "the path must not hold empty or dot segments");
+    return 0;
+}
+
+static int check_length(const char *text, size_t body_max, struct err *err)
+{
+    size_t len = strlen(text);
+    int64_t length;
+
+    if (len == 0 || strspn(text, "0123456789") != len)
+        return invalid(err, "Content-Length must be decimal digits");
+    if (len > GATE_LENGTH_DIGITS || !str_to_i64(str_from(text), &length) ||
+        (uint64_t)length > body_max)
+        return refuse(err, 413, ERR_TOO_LARGE, err_text(ERR_TOO_LARGE));
+    return 0;
+}
+
+static int check_framing(const struct mg_request_info *info, const char *const *values,
+                         size_t body_max, struct err *err)
+{
+    if (values[HOST] == NULL)
+        return invalid(err, "the Host header is missing");
+    if (values[UPGRADE] != NULL)
+        return invalid(err, "Upgrade is not supported");
+    if (values[ENCODING] != NULL && values[LENGTH] != NULL)
+        return invalid(err, "Content-Length and Transfer-Encoding exclude each other");
+    if (values[ENCODING] != NULL && strcasecmp(values[ENCODING], "chunked") != 0)
+        return invalid(err, "Transfer-Encoding must be chunked");
+    if (values[ENCODING] != NULL && strcmp(info->http_version, "1.1") != 0)
+        return invalid(err, "Transfer-Encoding needs HTTP/1.1");
+    if (values[EXPECT] != NULL && strcasecmp(values[EXPECT], "100-continue") != 0)
+        return refuse(err, 417, ERR_INVALID, "Expect can only be 100-continue");
+    if (values[LENGTH] != NULL)
+        return check_length(values[LENGTH], body_max, err);
+    return 0;
+}
+
+static int check_headers(const struct request *rq, size_t body_max, struct err *err)
+{
+    const struct mg_request_info *info = mg_get_request_info(rq->conn);
+    const char *values[SINGLE_COUNT] = {NULL};
+
+    if (info->num_headers >= GATE_HEADERS_MAX)
+        return refuse(err, 431, ERR_INVALID, "the request has more than 63 headers");
+    for (int i = 0; i < info->num_headers; i++) {
+        for (size_t k = 0; k < SINGLE_COUNT; k++) {
+            if (strcasecmp(info->http_headers[i].name, single_names[k]) != 0)
+                continue;
+            if (values[k] != NULL) {
+                (void)err_set(err, ERR_INVALID, "the header %s must occur once",
+                              single_names[k]);
+                return 400;
+            }
+            values[k] = info->http_headers[i].value;
+            break;
+        }
+    }
+    return check_framing(info, values, body_max, err);
+}
+
+int gate_check(const struct request *rq, size_t body_max, struct err *err)
+{
+    int status = check_headers(rq, body_max, err);
+
+    if (status == 0)
+        status = check_target(rq, err);
+    if (status == 0)
+        status = check_method(rq, err);
+    return status;
+}

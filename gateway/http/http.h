@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes in, bytes out: the only folder that knows CivetWeb. A request belongs to
+ * one worker thread from its first byte to its log line; everything it builds
+ * lives in its arena. Dialects are tables that main.c hands to server_start. */
+#ifndef ARKGATE_GATEWAY_HTTP_H
+#define ARKGATE_GATEWAY_HTTP_H
+
+#include "base/base.h"
+#include "tenancy/tenancy.h"
+
+struct app; /* the use cases' world, opaque here; declared by gateway/app.h */
+struct mg_connection;
+struct dialect;
+
+struct response {
+    int status;         /* 0 until set */
+    struct buf body;    /* JSON, or empty */
+    struct buf headers; /* extra lines "Name: value\r\n" */
+    bool close;         /* end the connection after this answer */
+};
+
+struct request {
+    struct app *app;
+    struct mg_connection *conn; /* for gateway/http alone */
+    const struct dialect *dialect;
+    struct arena arena; /* 16 MiB cap; dies with the request */
+    const char *method;
+    struct str path;  /* as sent, no query */
+    struct str query; /* without '?' */
+    struct str tail;  /* what a route's trailing "*" matched */
+    struct str body;  /* whole; memory or a mapped unlinked file */
+    void *spool;      /* mapping of a large body, or NULL */
+    size_t spool_len;
+    char id[40];         /* X-Request-Id of the answer */
+    char client_id[129]; /* X-Client-Request-Id, "" when absent */
+    bool admin;          /* came in on the admin listener */
+    struct scope scope;  /* filled by the dialect's identify */
+    int64_t started_us;  /* sys_mono_us */
+    struct response rsp;
+};
+
+/* One route. The path may end in a single segment "*" (→ request.tail). */
+struct route {
+    const char *method;
+    const char *path;
+    const char *operation; /* operationId in openapi/ */
+    bool wants_body;       /* read it before the handler runs */
+    enum err_code (*handle)(struct request *rq, struct err *err);
+};
+
+/* A public API: who asks, what can be asked, how an error looks. */
+struct dialect {
+    const char *name;
+    bool (*owns)(const struct request *rq);                         /* is this path mine? */
+    enum err_code (*identify)(struct request *rq, struct err *err); /* from the head alone */
+    const struct route *routes;
+    size_t route_count;
+    void (*put_error)(struct request *rq, const struct err *err); /* fills rq->rsp */
+};
+
+/* server.c ------------------------------------------------------------- */
+
+struct server;
+struct server_options {
+    const char *listen;       /* "127.0.0.1:8080", "[::1]:0" */
+    const char *admin_listen; /* likewise */
+    int workers;              /* public listener's threads */
+    size_t body_max;          /* larger bodies are 413 */
+    size_t spool_over;        /* larger bodies go to an unlinked file */
+    const char *spool_dir;
+    const struct dialect *const *dialects; /* first whose owns() is true; the last one
+                                              answers what nobody owns */
+    size_t dialect_count;
+    bool (*ready)(struct app *app, struct buf *why_not); /* for /readyz */
+    struct app *app;
+};
+
+FALLIBLE server_start(const struct server_options *options, struct server **ret_server,
+                      struct err *err);
+/* Ports that were bound, for listeners given port 0. */
+int server_public_port(const struct server *server);
+int server_admin_port(const struct server *server);
+/* /readyz turns 503 and new requests are refused with 503; returns when no
+ * request runs or the deadline (sys_mono_us) has passed: true when idle. */
+bool server_drain(struct server *server, int64_t mono_deadline_us);
+void server_stop(struct server **server);
+
+/* request.c ------------------------------------------------------------ */
+
+/* A request header's value, "" (ptr NULL) when absent. */
+struct str request_header(const struct request *rq, const char *name);
+/* How often the header occurs. */
+int request_header_count(const struct request *rq, const char *name);
+/* The decoded value of a query parameter in the arena; false when absent. A
+ * malformed %-escape or NUL gives ERR_INVALID naming it. */
+FALLIBLE request_query(struct request *rq, const char *name, bool *ret_present,
+                       struct str *ret_value, struct err *err);
+/* Likewise for the index-th occurrence, from 0, of a parameter that is repeated. */
+FALLIBLE request_query_at(struct request *rq, const char *name, size_t index, bool *ret_present,
+                          struct str *ret_value, struct err *err);
+
+/* response.c ----------------------------------------------------------- */
+
+void response_status(struct request *rq, int status);
+/* Adds one header line; name and value must not contain CR or LF (they are
+ * dropped with the line if they do). A Content-Type replaces application/json. */
+void response_header(struct request *rq, const char *name, const char *value);
+
+#endif

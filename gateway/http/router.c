@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds the dialect of a path and the route in it. Exact text, or a prefix and
+ * one last segment; nothing is decoded. */
+#include "gateway/http/http_private.h"
+
+#include <string.h>
+
+/* Does the route's path match? Its last "*" takes one non-empty segment. */
+static bool path_matches(const char *pattern, struct str path, struct str *ret_tail)
+{
+    size_t fixed = strlen(pattern);
+    bool open = fixed > 0 && pattern[fixed - 1] == '*';
+
+    if (!open) {
+        *ret_tail = (struct str){0};
+        return str_is(path, pattern);
+    }
+    fixed--;
+    if (path.len <= fixed || memcmp(path.ptr, pattern, fixed) != 0 ||
+        memchr(path.ptr + fixed, '/', path.len - fixed) != NULL)
+        return false;
+    *ret_tail = (struct str){path.ptr + fixed, path.len - fixed};
+    return true;
+}
+
+/* Which methods the path takes, for the 405. */
+static void put_allow(struct request *rq)
+{
+    char allow[128] = "";
+    size_t len = 0;
+    struct str tail;
+
+    for (size_t i = 0; i < rq->dialect->route_count; i++) {
+        const struct route *route = &rq->dialect->routes[i];
+        size_t more = strlen(route->method);
+
+        if (!path_matches(route->path, rq->path, &tail) || len + more + 3 > sizeof(allow))
+            continue;
+        if (len > 0)
+            len += str_copy(allow + len, sizeof(allow) - len, STR(", ")) ? 2 : 0;
+        (void)str_copy(allow + len, sizeof(allow) - len, str_from(route->method));
+        len += more;
+    }
+    response_header(rq, "Allow", allow);
+}
+
+const struct dialect *router_dialect(const struct server_options *options,
+                                     const struct request *rq)
+{
+    for (size_t i = 0; i < options->dialect_count; i++) {
+        if (options->dialects[i]->owns(rq))
+            return options->dialects[i];
+    }
+    return NULL;
+}
+
+enum err_code router_find(struct request *rq, const struct route **ret_route, struct err *err)
+{
+    const struct route *get_route = NULL;
+    struct str tail, get_tail = {0};
+    bool path_known = false;
+
+    for (size_t i = 0; i < rq->dialect->route_count; i++) {
+        const struct route *route = &rq->dialect->routes[i];
+
+        if (!path_matches(route->path, rq->path, &tail))
+            continue;
+        path_known = true;
+        if (strcmp(route->method, rq->method) == 0) {
+            rq->tail = tail;
+            *ret_route = route;
+            return ERR_OK;
+        }
+        if (get_route == NULL && strcmp(route->method, "GET") == 0) {
+            get_route = route;
+            get_tail = tail;
+        }
+    }
+    if (get_route != NULL && strcmp(rq->method, "HEAD") == 0) {
+        rq->tail = get_tail;
+        *ret_route = get_route;
+        return ERR_OK;
+    }
+    if (!path_known)
+        return err_set(err, ERR_ROUTE_UNKNOWN, "%s", err_text(ERR_ROUTE_UNKNOWN));
+    put_allow(rq);
+    return err_set(err, ERR_METHOD_UNKNOWN, "%s", err_text(ERR_METHOD_UNKNOWN));
+}

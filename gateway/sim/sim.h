@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The built-in Ark: an HTTP server that answers as Ark's video API does, with
+ * its own clock, faults on request and real videos made by ffmpeg. Its tables
+ * and rules are its own; it shares nothing with the gateway but base/, so the
+ * two can disagree.
+ *
+ * Not imitated: callbacks (callback_url is accepted and never called), the asset
+ * plane (every asset:// is unknown), content moderation, audio tracks in the
+ * videos, TLS, running-task concurrency (any number runs at once). Media links
+ * are fetched only from loopback hosts over http; others count as fetched.
+ *
+ * Beside the data plane under /api/v3 it serves /media/ (results) and, to
+ * loopback clients without a key, the control routes:
+ *   POST   /sim/faults  {"on":"create|get|list|delete","times":N,"do":{…}}; -1 for ever
+ *   DELETE /sim/faults  forgets them all
+ *   GET    /sim/state   counters
+ *   GET    /sim/tasks   every task ever made, erased ones too
+ *   POST   /sim/clock   {"advance_ms":N} moves the simulator's clock forward
+ * The same fault actions stand in a prompt as "[sim: key=value key=value]" and
+ * then hold for that create and its task. sim_parts.h has the list. */
+#ifndef ARKGATE_GATEWAY_SIM_H
+#define ARKGATE_GATEWAY_SIM_H
+
+#include "base/base.h"
+
+struct sim;
+
+struct sim_options {
+    const char *listen;    /* "127.0.0.1:9000"; port 0 takes a free one */
+    const char *api_key;   /* accepted keys, comma separated; each is an account of its own */
+    int64_t speed;         /* times faster than real time; 1 when 0 */
+    const char *media_dir; /* cache of videos, created when missing; NULL: a private
+                              temporary folder, removed by sim_stop */
+    int workers;           /* connections served at once; 128 when 0 */
+    bool limits;           /* Ark's limits per account are on */
+    int64_t create_rpm;    /* creates a minute when limits are on; 600 when 0 */
+    int64_t seed;          /* of task ids and seeds; 0 takes fresh randomness */
+};
+
+/* sim.c ---------------------------------------------------------------- */
+
+/* Listens and serves until sim_stop. ERR_CONFIG for a bad option, a missing
+ * ffmpeg or ffprobe, or an address that cannot be bound. */
+FALLIBLE sim_start(const struct sim_options *options, struct sim **ret_sim, struct err *err);
+/* The port it listens on. */
+int sim_port(const struct sim *sim);
+/* Ends hanging answers, waits for running requests, frees all. Accepts NULL. */
+void sim_stop(struct sim **sim);
+
+#endif

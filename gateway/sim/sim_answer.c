@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bodies in Ark's shape: errors and task objects. */
+#include "gateway/sim/sim_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What Ark's error table says for a status: type, and the code used when a
+ * fault names none. */
+static const struct {
+    int status;
+    const char *type;
+    const char *code;
+} statuses[] = {
+    {400, "BadRequest", "InvalidParameter"},
+    {401, "Unauthorized", "AuthenticationError"},
+    {403, "Forbidden", "AccessDenied"},
+    {404, "NotFound", "ResourceNotFound"},
+    {409, "Conflict", "InvalidAction.RunningTaskDeletion"},
+    {413, "BadRequest", "InvalidParameter"},
+    {429, "TooManyRequests", "RateLimitExceeded.EndpointRPMExceeded"},
+    {500, "InternalServerError", "InternalServiceError"},
+};
+
+/* Codes of failed tasks with the words that Ark has for them. */
+static const struct {
+    const char *code;
+    const char *message;
+} failures[] = {
+    {"InputTextSensitiveContentDetected",
+     "The request failed because the input text may contain sensitive information."},
+    {"InputImageSensitiveContentDetected",
+     "The request failed because the input image may contain sensitive information."},
+    {"OutputVideoSensitiveContentDetected",
+     "The request failed because the output video may contain sensitive information."},
+    {"OutputVideoSensitiveContentDetected.PolicyViolation",
+     "The request failed because the output video may be related to copyright restrictions."},
+    {"InvalidParameter.DownloadFailed",
+     "The media specified in the request could not be downloaded."},
+    {"InternalServiceError",
+     "The service encountered an unexpected internal error. Please retry later."},
+};
+
+static const char *status_type(int status)
+{
+    for (size_t i = 0; i < COUNT_OF(statuses); i++)
+        if (statuses[i].status == status)
+            return statuses[i].type;
+    return status >= 500 ? "InternalServerError" : "BadRequest";
+}
+
+const char *sim_answer_code(int status)
+{
+    for (size_t i = 0; i < COUNT_OF(statuses); i++)
+        if (statuses[i].status == status)
+            return statuses[i].code;
+    return status >= 500 ? "InternalServiceError" : "InvalidParameter";
+}
+
+bool sim_answer_refuse(struct sim_refusal *refusal, int status, const char *code,
+                       const char *param, const char *fmt, ...)
+{
+    va_list args;
+
+    *refusal = (struct sim_refusal){.status = status};
+    str_copy_cut(refusal->code, sizeof(refusal->code), str_from(code));
+    str_copy_cut(refusal->param, sizeof(refusal->param), str_from(param));
+    va_start(args, fmt);
+    (void)vsnprintf(refusal->message, sizeof(refusal->message), fmt, args);
+    va_end(args);
+    return false;
+}
+
+void sim_answer_refusal(struct sim_request *rq, const struct sim_refusal *refusal)
+{
+    char message[512];
+    struct json_out out;
+    struct err err;
+
+    (void)snprintf(message, sizeof(message), "%s Request id: %s", refusal->message, rq->id);
+    rq->status = refusal->status;
+    buf_reset(&rq->out);
+    out = json_begin(&rq->out);
+    json_open_object(&out, NULL);
+    json_open_object(&out, "error");
+    json_put_text(&out, "code", str_from(refusal->code));
+    json_put_text(&out, "message", str_from(message));
+    json_put_text(&out, "param", str_from(refusal->param));
+    json_put_text(&out, "type", str_from(status_type(refusal->status)));
+    json_close_object(&out);
+    json_close_object(&out);
+    ASSERT(json_end(&out, &err) == ERR_OK);
+}
+
+static void put_error(struct json_out *out, const struct sim_request *rq, const char *code)
+{
+    const char *text = "The task failed.";
+    char message[384];
+
+    for (size_t i = 0; i < COUNT_OF(failures); i++)
+        if (strcmp(failures[i].code, code) == 0)
+            text = failures[i].message;
+    (void)snprintf(message, sizeof(message), "%s Request id: %s", text, rq->id);
+    json_open_object(out, "error");
+    json_put_text(out, "code", str_from(code));
+    json_put_text(out, "message", str_from(message));
+    json_close_object(out);
+}
+
+static void put_content(struct json_out *out, const struct sim_request *rq,
+                        const struct sim_task *task)
+{
+    char url[256];
+
+    json_open_object(out, "content");
+    if (task->fault == NULL || !task->fault->no_video_url) {
+        (void)snprintf(url, sizeof(url), "%s/media/%s-%016" PRIx64 ".mp4", rq->sim->base_url,
+                       task->id, task->secret);
+        json_put_text(out, "video_url", str_from(url));
+    }
+    if (task->return_last_frame) {
+        (void)snprintf(url, sizeof(url), "%s/media/%s-%016" PRIx64 ".png", rq->sim->base_url,
+                       task->id, task->secret);
+        json_put_text(out, "last_frame_url", str_from(url));
+    }
+    json_close_object(out);
+}
+
+void sim_answer_task(const struct sim_request *rq, struct json_out *out,
+                     const struct sim_task *task, int64_t now_us, bool with_safety)
+{
+    struct sim_view view;
+
+    sim_task_view(task, now_us, &view);
+    json_open_object(out, NULL);
+    json_put_text(out, "id", str_from(task->id));
+    json_put_text(out, "model", str_from(sim_model_id(task->model)));
+    json_put_text(out, "status", str_from(sim_task_status_name(view.status)));
+    if (with_safety && task->safety_identifier != NULL)
+        json_put_text(out, "safety_identifier", str_from(task->safety_identifier));
+    if (view.status == SIM_FAILED)
+        put_error(out, rq, view.fail_code);
+    if (view.status == SIM_SUCCEEDED) {
+        put_content(out, rq, task);
+        if (view.has_usage) {
+            json_open_object(out, "usage");
+            json_put_int(out, "completion_tokens", view.tokens);
+            json_put_int(out, "total_tokens", view.tokens);
+            json_close_object(out);
+        }
+    }
+    json_put_int(out, "created_at", task->created_us / 1000000);
+    json_put_int(out, "updated_at", view.updated_us / 1000000);
+    json_put_int(out, "seed", task->seed);
+    json_put_text(out, "resolution", str_from(sim_model_resolution_name(view.resolution)));
+    json_put_text(out, "ratio", str_from(sim_model_ratio_name(view.ratio)));
+    json_put_int(out, "duration", view.duration);
+    json_put_int(out, "framespersecond", 24);
+    json_put_text(out, "service_tier", STR("default"));
+    json_put_int(out, "execution_expires_after", task->expires_after);
+    if (sim_model_echoes_audio(task->model))
+        json_put_bool(out, "generate_audio", task->generate_audio);
+    json_put_bool(out, "draft", false);
+    json_put_int(out, "priority", task->priority);
+    json_close_object(out);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all use cases share: their settings, and the id a tenant knows a task by. */
+#include "gateway/task/task.h"
+
+#define SECOND INT64_C(1000000)
+
+void service_defaults(struct task_settings *ret_settings)
+{
+    *ret_settings = (struct task_settings){
+        .connect_us = 5 * SECOND,
+        .send_us = 20 * SECOND,
+        .submitting_grace_us = 60 * SECOND,
+        .unknown_release_after_us = 600 * SECOND,
+        .unknown_watch_us = 7 * 86400 * SECOND, /* as long as Ark keeps records */
+        .match_window_us = 120 * SECOND,
+        .gone_recheck_us = 60 * SECOND,
+        .open_max_us = 7 * 86400 * SECOND, /* likewise */
+        .idempotency_us = 86400 * SECOND,
+    };
+}
+
+const char *service_public_id(const struct task *task)
+{
+    return task->minted_public || task->upstream_id[0] == '\0' ? task->minted_id
+                                                               : task->upstream_id;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Taking in what Ark says of an open task, and ending it: state, usage, charge or
+ * release, event and evidence in one transaction. A state that Ark repeats or takes
+ * back changes nothing. */
+#include "gateway/task/task_rows.h"
+
+#include <string.h>
+
+struct settlement {
+    struct task_service *service;
+    int64_t account_id;
+    const struct upstream_task *seen;
+    size_t count;
+    int64_t now_us;
+};
+
+static struct scope scope_of(const struct task *task)
+{
+    return (struct scope){.tenant_id = task->tenant_id};
+}
+
+/* What the end of a task says about it; members that Ark left out stay as asked. */
+static void take_outcome(struct task *task, const struct upstream_task *seen)
+{
+    if (seen->resolution.len > 0)
+        (void)str_copy(task->resolution, sizeof(task->resolution), seen->resolution);
+    if (seen->ratio.len > 0)
+        (void)str_copy(task->ratio, sizeof(task->ratio), seen->ratio);
+    if (seen->has_duration)
+        task->duration = seen->duration;
+    if (seen->has_audio)
+        task->audio = seen->audio;
+    task->has_tokens = seen->has_tokens;
+    task->tokens = seen->tokens;
+    task->has_total_tokens = seen->has_total_tokens;
+    task->total_tokens = seen->total_tokens;
+    task->has_final_seed = seen->has_seed;
+    task->final_seed = seen->seed;
+    task->has_fps = seen->has_fps;
+    task->fps = seen->fps;
+    str_copy_cut(task->video_url, sizeof(task->video_url), seen->video_url);
+    if (task->last_frame)
+        str_copy_cut(task->last_frame_url, sizeof(task->last_frame_url), seen->last_frame_url);
+    str_copy_cut(task->error_code, sizeof(task->error_code), seen->error_code);
+    str_copy_cut(task->error_message, sizeof(task->error_message), seen->error_message);
+}
+
+static enum err_code charge(struct db_conn *conn, const struct scope *scope,
+                            const struct task *task, const struct upstream_task *seen,
+                            int64_t now_us, char note[160], struct err *err)
+{
+    struct hold_usage usage = {
+        .has_tokens = seen->has_tokens,
+        .tokens = seen->tokens,
+        .output_ms = task->duration * 1000,
+        .key = {.model = str_from(task->model),
+                .resolution = str_from(task->resolution),
+                .video = task->has_video,
+                .audio = task->audio,
+                .tier = str_from(task->tier)},
+        .now_us = now_us,
+    };
+    struct hold_charge made;
+
+    crypto_sha256(seen->body, usage.evidence);
+    TRY(hold_settle(conn, scope, str_from(task->minted_id), &usage, &made, err));
+    if (made.result == HOLD_IN_REVIEW) {
+        str_copy_cut(note, 160, STR("review: "));
+        str_copy_cut(note + 8, 160 - 8, str_from(made.review));
+    }
+    return ERR_OK;
+}
+
+static enum err_code end_task(struct db_conn *conn, struct task *task,
+                              const struct upstream_task *seen, int64_t now_us, struct err *err)
+{
+    struct scope scope = scope_of(task);
+    char note[160] = "";
+
+    take_outcome(task, seen);
+    TRY(task_repo_set_outcome(conn, &scope, task, err));
+    TRY(task_repo_add_evidence(conn, &scope, task->id, seen->body, now_us, err));
+    if (seen->state == TASK_SUCCEEDED)
+        TRY(charge(conn, &scope, task, seen, now_us, note, err));
+    else
+        TRY(hold_release(conn, &scope, str_from(task->minted_id), now_us, "system",
+                         str_from(state_name(seen->state)), err));
+    return task_repo_move(conn, &scope, task, seen->state, now_us, note, err);
+}
+
+static enum err_code settle_one(struct db_conn *conn, const struct settlement *settlement,
+                                const struct upstream_task *seen, struct err *err)
+{
+    struct task task;
+    bool found;
+
+    TRY(task_repo_owner(conn, settlement->account_id, seen->id, &found, &task, err));
+    if (!found || state_is_terminal(task.state))
+        return ERR_OK;
+    if (task.missing_us != 0) {
+        struct scope scope = scope_of(&task);
+
+        TRY(task_repo_set_missing(conn, &scope, &task, 0, err));
+    }
+    if (state_is_terminal(seen->state))
+        return end_task(conn, &task, seen, settlement->now_us, err);
+    if (seen->state == TASK_RUNNING && task.state == TASK_QUEUED) {
+        struct scope scope = scope_of(&task);
+
+        return task_repo_move(conn, &scope, &task, TASK_RUNNING, settlement->now_us, "", err);
+    }
+    return ERR_OK;
+}
+
+static enum err_code settle_all(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const struct settlement *settlement = ctx;
+
+    for (size_t i = 0; i < settlement->count; i++)
+        TRY(settle_one(conn, settlement, &settlement->seen[i], err));
+    return FAULT_POINT("settle.commit") ? err_set(err, ERR_IO, "injected") : ERR_OK;
+}
+
+enum err_code settle_seen(struct task_service *service, int64_t account_id,
+                          const struct upstream_task *seen, size_t count, struct err *err)
+{
+    struct settlement all = {service, account_id, seen, count, sys_now_us()};
+    enum err_code first;
+
+    if (count == 0)
+        return ERR_OK;
+    first = db_write(service->db, settle_all, &all, err);
+    (void)FAULT_POINT("settle.after_commit");
+    if (first == ERR_OK || count == 1)
+        return first;
+    /* One of them is at fault; the others must not wait for it. */
+    first = ERR_OK;
+    for (size_t i = 0; i < count; i++) {
+        struct settlement one = {service, account_id, &seen[i], 1, all.now_us};
+        struct err each = {0};
+        enum err_code rc = db_write(service->db, settle_all, &one, &each);
+
+        if (rc != ERR_OK && first == ERR_OK) {
+            first = rc;
+            *err = each;
+        }
+    }
+    return first;
+}
+
+/* ---- tasks that Ark no longer answers for ------------------------------------ */
+
+static enum err_code end_in_review(struct db_conn *conn, struct task *task, struct str why,
+                                   int64_t now_us, struct err *err)
+{
+    struct scope scope = scope_of(task);
+
+    (void)str_copy(task->error_code, sizeof(task->error_code), STR("InternalServiceError"));
+    (void)str_copy(task->error_message, sizeof(task->error_message),
+                   STR("The task could not be completed."));
+    TRY(task_repo_set_outcome(conn, &scope, task, err));
+    TRY(hold_review(conn, &scope, str_from(task->minted_id), why, now_us, err));
+    return task_repo_move(conn, &scope, task, TASK_FAILED, now_us, "review", err);
+}
+
+struct missing {
+    struct task_service *service;
+    int64_t account_id, now_us;
+    struct str upstream_id;
+    bool ended; /* written by the closure */
+};
+
+static enum err_code note_missing(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct missing *missing = ctx;
+    struct task task;
+    bool found;
+
+    missing->ended = false;
+    TRY(task_repo_owner(conn, missing->account_id, missing->upstream_id, &found, &task, err));
+    if (!found || state_is_terminal(task.state)) {
+        missing->ended = true;
+        return ERR_OK;
+    }
+    if (task.missing_us == 0) {
+        struct scope scope = scope_of(&task);
+
+        return task_repo_set_missing(conn, &scope, &task, missing->now_us, err);
+    }
+    if (missing->now_us - task.missing_us < missing->service->settings.gone_recheck_us)
+        return ERR_OK;
+    missing->ended = true;
+    return end_in_review(conn, &task, STR("the model service no longer knows the task"),
+                         missing->now_us, err);
+}
+
+enum err_code settle_missing(struct task_service *service, int64_t account_id,
+                             struct str upstream_id, bool *ret_ended, struct err *err)
+{
+    struct missing missing = {service, account_id, sys_now_us(), upstream_id, false};
+
+    TRY(db_write(service->db, note_missing, &missing, err));
+    *ret_ended = missing.ended;
+    return ERR_OK;
+}
+
+struct overdue {
+    int64_t before_us, now_us;
+    size_t ended; /* written by the closure */
+};
+
+static enum err_code end_overdue(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct overdue *overdue = ctx;
+    int64_t ids[50], tenants[50];
+    size_t count;
+
+    TRY(task_repo_overdue(conn, overdue->before_us, ids, tenants, COUNT_OF(ids), &count, err));
+    for (size_t i = 0; i < count; i++) {
+        struct scope scope = {.tenant_id = tenants[i]};
+        struct task task;
+
+        TRY(task_repo_load(conn, &scope, ids[i], &task, err));
+        TRY(end_in_review(conn, &task, STR("the task was open too long"), overdue->now_us,
+                          err));
+    }
+    overdue->ended = count;
+    return ERR_OK;
+}
+
+enum err_code settle_overdue(struct task_service *service, struct err *err)
+{
+    int64_t now_us = sys_now_us();
+    struct overdue overdue = {now_us - service->settings.open_max_us, now_us, 0};
+
+    do {
+        overdue.ended = 0;
+        TRY(db_write(service->db, end_overdue, &overdue, err));
+    } while (overdue.ended > 0);
+    return ERR_OK;
+}

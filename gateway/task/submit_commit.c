@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The transactions of a create: A before anything is sent, B when the outcome is
+ * known. Closures may run twice, so each starts from copies. */
+#include "gateway/task/submit_parts.h"
+
+#include <string.h>
+
+static int64_t keys_since_us(const struct create *create)
+{
+    return create->now_us - create->service->settings.idempotency_us;
+}
+
+enum err_code submit_commit_find_twin(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct create *create = ctx;
+
+    return idempotency_repo_find(conn, create->scope, create->draft->idempotency_key,
+                                 keys_since_us(create), &create->has_twin, &create->twin, err);
+}
+
+enum err_code submit_commit_read_twin(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct create *create = ctx;
+
+    TRY(task_repo_load(conn, create->scope, create->twin.task_id, &create->task, err));
+    TRY(attempt_repo_last(conn, create->scope, create->twin.task_id, &create->attempt, err));
+    if (create->task.state == TASK_REFUSED)
+        return attempt_repo_refusal(conn, create->scope, create->twin.task_id, err);
+    return ERR_OK;
+}
+
+enum err_code submit_commit_publish_minted(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct create *create = ctx;
+
+    TRY(task_repo_load(conn, create->scope, create->twin.task_id, &create->task, err));
+    return create->task.state == TASK_SUBMITTING
+               ? task_repo_set_minted_public(conn, create->scope, &create->task, err)
+               : ERR_OK;
+}
+
+enum err_code submit_commit_a(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct create *create = ctx;
+    struct task task = create->task; /* closures may run again: start from the same */
+    struct attempt attempt = create->attempt;
+    struct hold_request hold = {
+        .task = str_from(task.minted_id),
+        .price = &create->price,
+        .tokens = create->plan.max_tokens,
+        .output_ms = create->plan.duration_max * 1000,
+        .now_us = create->now_us,
+    };
+    struct money held;
+
+    create->has_twin = false;
+    if (create->draft->idempotency_key.len > 0) {
+        TRY(submit_commit_find_twin(conn, create, err));
+        if (create->has_twin)
+            return ERR_OK;
+    }
+    TRY(task_repo_insert(conn, create->scope, &task, err));
+    attempt.task_id = task.id;
+    TRY(attempt_repo_insert(conn, create->scope, &attempt, err));
+    if (create->draft->idempotency_key.len > 0) {
+        struct idempotency row = {.task_id = task.id, .created_us = create->now_us};
+
+        memcpy(row.body_hash, create->body_hash, sizeof(row.body_hash));
+        TRY(idempotency_repo_add(conn, create->scope, create->draft->idempotency_key, &row,
+                                 keys_since_us(create), err));
+    }
+    TRY(hold_place(conn, create->scope, &hold, &held, err));
+    create->task.id = create->attempt.task_id = task.id;
+    return ERR_OK;
+}
+
+enum err_code submit_commit_accepted(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const struct outcome *outcome = ctx;
+    struct create *create = outcome->create;
+    const struct scope *scope = create->scope;
+    struct task task;
+
+    /* Fresh: a twin may have published the minted id meanwhile. */
+    TRY(task_repo_load(conn, scope, create->task.id, &task, err));
+    TRY(attempt_repo_set_state(conn, scope, &create->attempt, "accepted", outcome->now_us,
+                               err));
+    TRY(task_repo_set_upstream(conn, scope, &task, str_from(outcome->answer->upstream_id),
+                               err));
+    TRY(task_repo_move(conn, scope, &task, TASK_QUEUED, outcome->now_us, "", err));
+    create->task = task;
+    return ERR_OK;
+}
+
+enum err_code submit_commit_refused(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const struct outcome *outcome = ctx;
+    struct create *create = outcome->create;
+    const struct scope *scope = create->scope;
+    struct task task;
+
+    TRY(task_repo_load(conn, scope, create->task.id, &task, err));
+    TRY(attempt_repo_refuse(conn, scope, &create->attempt, outcome->why,
+                            outcome->answer->status, outcome->answer->detail, outcome->now_us,
+                            err));
+    if (outcome->again != NULL) {
+        TRY(task_repo_set_route(conn, scope, &task, outcome->again->account_id,
+                                outcome->again->credential_id, err));
+        TRY(attempt_repo_insert(conn, scope, outcome->again, err));
+        create->task = task;
+        return ERR_OK;
+    }
+    TRY(hold_release(conn, scope, str_from(task.minted_id), outcome->now_us, "system",
+                     STR("refused upstream"), err));
+    TRY(idempotency_repo_drop(conn, scope, task.id, err));
+    TRY(task_repo_move(conn, scope, &task, TASK_REFUSED, outcome->now_us,
+                       err_name(outcome->why->code), err));
+    create->task = task;
+    return ERR_OK;
+}
+
+enum err_code submit_commit_to_unknown(struct db_conn *conn, const struct scope *scope,
+                                       const struct attempt *attempt, int status,
+                                       const char *detail, int64_t now_us,
+                                       struct task *ret_task, struct err *err)
+{
+    TRY(task_repo_load(conn, scope, attempt->task_id, ret_task, err));
+    TRY(attempt_repo_set_state(conn, scope, attempt, "unknown", now_us, err));
+    TRY(attempt_repo_set_detail(conn, scope, attempt, status, detail, err));
+    TRY(task_repo_set_minted_public(conn, scope, ret_task, err));
+    return task_repo_move(conn, scope, ret_task, TASK_UNKNOWN, now_us, "", err);
+}
+
+enum err_code submit_commit_unknown(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const struct outcome *outcome = ctx;
+    struct create *create = outcome->create;
+    struct task task;
+
+    TRY(submit_commit_to_unknown(conn, create->scope, &create->attempt, outcome->answer->status,
+                                 outcome->answer->detail, outcome->now_us, &task, err));
+    create->task = task;
+    return ERR_OK;
+}

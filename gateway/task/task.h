@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The use cases of a task's life: submit, query, settle, adopt, resolve. They
+ * know tenants, money and rows, and reach Ark through the provider table alone;
+ * they know no HTTP, no wire format and no curl. */
+#ifndef ARKGATE_GATEWAY_TASK_H
+#define ARKGATE_GATEWAY_TASK_H
+
+#include "base/base.h"
+#include "base/crypto.h"
+#include "base/store/store.h"
+#include "billing/billing.h"
+#include "tenancy/tenancy.h"
+
+enum {
+    TASK_ID_MAX = 63,    /* "cgt-YYYYMMDDhhmmss-" and 16; Ark's own are 24 */
+    TASK_KEY_MAX = 255,  /* wire.md: idempotency keys */
+    TASK_URL_MAX = 2048, /* Ark's signed links are about 600 */
+    TASK_ERROR_CODE_MAX = 127,
+    TASK_ERROR_TEXT_MAX = 1023,
+    TASK_IDENTIFIER_MAX = 64 /* Ark's limit on safety_identifier, in characters */
+};
+
+/* state.c: states as a table, one gate for every move ------------------------- */
+
+enum task_state {
+    TASK_WAITING,    /* in the gateway's own queue */
+    TASK_SUBMITTING, /* committed, being sent */
+    TASK_QUEUED,
+    TASK_RUNNING,
+    TASK_SUCCEEDED,
+    TASK_FAILED,
+    TASK_EXPIRED,
+    TASK_CANCELLED,
+    TASK_UNKNOWN, /* sent, and nobody knows whether Ark took it */
+    TASK_REFUSED, /* Ark did not take it; hidden from the tenant */
+    TASK_STATE_COUNT
+};
+const char *state_name(enum task_state state);
+bool state_parse(struct str name, enum task_state *ret_state);
+/* No move leads out of it. */
+bool state_is_terminal(enum task_state state);
+/* ERR_CONFLICT when the table has no such move. */
+FALLIBLE state_may_move(enum task_state from, enum task_state to, struct err *err);
+
+/* catalogue.c: models as data ------------------------------------------------- */
+
+struct model {
+    const char *name;        /* public and canonical */
+    const char *dated;       /* what Ark gets unless an operator mapped it */
+    const char *aliases[3];  /* other accepted names */
+    const char *resolutions; /* space separated, narrowest first */
+    const char *resolution_default;
+    const char *ratios; /* space separated */
+    const char *ratio_default;
+    int duration_min, duration_max, duration_default;
+    bool duration_auto;   /* -1: the model decides */
+    bool audio_reference; /* takes audio_url items */
+    bool audio_default;   /* generate_audio when absent */
+    bool audio_echoed;    /* Ark's answers carry generate_audio */
+};
+/* By public name or alias; ERR_MODEL_UNKNOWN. */
+FALLIBLE catalogue_find(struct str name, const struct model **ret_model, struct err *err);
+/* The models by position, NULL past the last. */
+const struct model *catalogue_at(size_t position);
+/* Is word one of the space separated words? */
+bool catalogue_lists(const char *words, struct str word);
+
+/* judge.c: what a create asks for ------------------------------------------------ */
+
+enum content_kind { CONTENT_TEXT, CONTENT_IMAGE, CONTENT_VIDEO, CONTENT_AUDIO };
+
+/* A create as a dialect decoded it; absent text is empty, flags tell absent
+ * numbers. Texts borrow from the request. */
+struct task_draft {
+    const char *dialect;
+    struct str body; /* the create as Ark wants it, but for model and identifier */
+    struct str model_asked;
+    struct str resolution, ratio, tier;
+    bool has_duration, has_audio, has_seed, has_priority, has_expires_after;
+    int64_t duration, seed, priority, expires_after;
+    bool audio, last_frame;
+    struct str safety_identifier;
+    bool has_text; /* a prompt that is not blank */
+    int images, videos, audios, first_frames, last_frames;
+    bool references_audio;      /* an audio reference outside of content */
+    struct str idempotency_key; /* empty: none */
+};
+
+/* The draft with every default filled in and the worst case counted. */
+struct task_plan {
+    const struct model *model;
+    struct str resolution, ratio;
+    int64_t duration;     /* as asked or default; -1 stays */
+    int64_t duration_max; /* what the hold counts */
+    bool audio;
+    int width, height;  /* of the largest output it can have */
+    int64_t max_tokens; /* worst case */
+    int64_t priority, expires_after;
+    struct str tier;
+};
+/* Model, parameters, modes. Errors name the member. */
+FALLIBLE judge_draft(const struct task_draft *draft, struct task_plan *ret_plan,
+                     struct err *err);
+
+/* provider: how tasks reach Ark; upstream/ fills it, main plugs it in -------------- */
+
+struct provider_route {
+    int64_t account_id, credential_id;
+    char sent_model[MODEL_NAME_MAX + 1];
+    bool inject;
+};
+enum provider_outcome {
+    PROVIDER_ACCEPTED, /* upstream_id is set */
+    PROVIDER_REFUSED,  /* certainly not taken; *err says why */
+    PROVIDER_UNKNOWN   /* may have been taken */
+};
+struct provider_answer {
+    enum provider_outcome outcome;
+    bool try_another; /* refused for a reason that another account may not have */
+    char upstream_id[TASK_ID_MAX + 1];
+    int status;
+    char detail[256]; /* log only */
+};
+struct provider {
+    void *self;
+    /* The next account that can take the model, other than the tried ones.
+     * ERR_UNAVAILABLE when there is none. */
+    enum err_code (*choose)(void *self, const struct model *model, const int64_t *tried,
+                            size_t tried_count, struct provider_route *ret_route,
+                            struct err *err);
+    /* Sends once. Always fills ret_answer; *err only when refused. Blocks until
+     * deadline_us (wall clock) at the most. */
+    void (*create)(void *self, const struct provider_route *route,
+                   const struct task_draft *draft, const char *identifier, int64_t deadline_us,
+                   struct provider_answer *ret_answer, struct err *err);
+    /* The task is open upstream: ask after it from now on. Does not block. */
+    void (*watch)(void *self, int64_t account_id, const char *upstream_id, int64_t created_us);
+};
+
+/* What Ark says about one of its tasks; provider-neutral. Texts borrow from body. */
+struct upstream_task {
+    struct str id;
+    enum task_state state;
+    int64_t created_s, updated_s;
+    struct str model, resolution, ratio, tier, safety_identifier;
+    bool has_duration, has_frames, has_fps, has_seed, has_audio, has_priority;
+    bool has_expires_after, has_tokens, has_total_tokens;
+    int64_t duration, frames, fps, seed, priority, expires_after, tokens, total_tokens;
+    bool audio;
+    struct str video_url, last_frame_url, error_code, error_message;
+    struct str body; /* Ark's bytes for this task: the evidence */
+};
+
+/* service.c: the world of the use cases ------------------------------------------- */
+
+struct task_settings {
+    int64_t connect_us;               /* 5 s */
+    int64_t send_us;                  /* 20 s, and the body at 1 MB/s on top */
+    int64_t submitting_grace_us;      /* 60 s past the deadline a submitting task is unknown */
+    int64_t unknown_release_after_us; /* 10 min */
+    int64_t unknown_watch_us;         /* 7 days */
+    int64_t match_window_us;          /* clocks of Ark and ours may differ: 2 min */
+    int64_t gone_recheck_us;          /* 60 s between the two 404s */
+    int64_t open_max_us;              /* 7 days */
+    int64_t idempotency_us;           /* 24 h */
+};
+struct task_service {
+    struct db *db;
+    const struct provider *provider;
+    struct task_settings settings;
+};
+/* The numbers of the design. */
+void service_defaults(struct task_settings *ret_settings);
+
+/* A task as rows have it. */
+struct task {
+    int64_t id, tenant_id;
+    char token_identity[TOKEN_ID_MAX + 1];
+    char minted_id[TASK_ID_MAX + 1], upstream_id[TASK_ID_MAX + 1];
+    bool minted_public;
+    int64_t account_id, credential_id;
+    enum task_state state;
+    char dialect[16], model[MODEL_NAME_MAX + 1], model_asked[MODEL_NAME_MAX + 1];
+    char resolution[16], ratio[16], tier[16];
+    int64_t duration;
+    bool has_video, audio, audio_asked, last_frame, has_seed, has_final_seed, has_tokens;
+    bool has_total_tokens, has_fps;
+    int64_t seed, final_seed, priority, expires_after, tokens, total_tokens, fps;
+    char safety_identifier[TASK_IDENTIFIER_MAX * 4 + 1];
+    int64_t created_us, updated_us, ended_us, missing_us;
+    char error_code[TASK_ERROR_CODE_MAX + 1], error_message[TASK_ERROR_TEXT_MAX + 1];
+    char video_url[TASK_URL_MAX + 1], last_frame_url[TASK_URL_MAX + 1];
+};
+/* The id that the tenant knows it by. */
+const char *service_public_id(const struct task *task);
+
+/* submit.c ------------------------------------------------------------------------ */
+
+struct submit_result {
+    char id[TASK_ID_MAX + 1];
+    bool replayed; /* the key was used before: nothing was made now */
+};
+/* The answer of an earlier create with this key and body, when there is one; waits
+ * for one that is in flight. *ret_replayed false: the key is free, or empty.
+ * ERR_KEY_REUSED when the body was another one. */
+FALLIBLE submit_replay(struct task_service *service, const struct scope *scope, struct str key,
+                       struct str body, bool *ret_replayed, struct submit_result *ret_result,
+                       struct err *err);
+/* Commit A, send, commit B. ERR_OK also when the outcome is unknown: the minted id
+ * stands. Any number of equal keys at once make one task and get one answer. */
+FALLIBLE submit_task(struct task_service *service, const struct scope *scope,
+                     const struct task_draft *draft, struct submit_result *ret_result,
+                     struct err *err);
+
+/* expire.c ------------------------------------------------------------------------ */
+
+/* Moves what is still submitting past its deadline and the grace to unknown; with
+ * all set, whatever its deadline: a process that starts alone on its database
+ * knows that nobody else is sending. */
+FALLIBLE expire_sends(struct task_service *service, bool all, struct err *err);
+/* Drops idempotency keys older than their 24 h. */
+FALLIBLE expire_keys(struct task_service *service, struct err *err);
+
+/* query.c ------------------------------------------------------------------------- */
+
+/* By public, minted or upstream id, within the scope. ERR_NOT_FOUND names the id
+ * as it was asked for (cut to 64 bytes). */
+FALLIBLE query_task(struct task_service *service, const struct scope *scope, struct str id,
+                    struct task *ret_task, struct err *err);
+
+/* settle.c ------------------------------------------------------------------------ */
+
+/* Takes in what Ark says of tasks of one account: state, usage, charge or release,
+ * event, evidence, in one transaction. Repeats and steps backwards change nothing;
+ * ids that no row owns are skipped. Several share one transaction, and when that
+ * fails each gets its own; the first error is returned after all were tried. */
+FALLIBLE settle_seen(struct task_service *service, int64_t account_id,
+                     const struct upstream_task *seen, size_t count, struct err *err);
+/* Ark answered 404 for a task of ours: the second one, gone_recheck_us after the
+ * first, ends it as failed and moves its hold to review. */
+FALLIBLE settle_missing(struct task_service *service, int64_t account_id,
+                        struct str upstream_id, bool *ret_ended, struct err *err);
+/* Ends what is open longer than open_max_us, likewise. */
+FALLIBLE settle_overdue(struct task_service *service, struct err *err);
+
+/* adopt.c: the unknown -------------------------------------------------------------- */
+
+/* One complete look at an account's list: the tasks that no row owned, as GET
+ * showed them. Adopts by identifier, then by the one-and-only-one rule; records the
+ * rest as strays; counts the scan for attempts without a match and releases for
+ * certain. started_us is when the scan began. */
+FALLIBLE adopt_scan(struct task_service *service, int64_t account_id, int64_t started_us,
+                    const struct upstream_task *strays, size_t count, struct err *err);
+/* Accounts that have unknown or recently released attempts, and since when (the
+ * earliest created_us): what the reconciler has to scan. At most 64. */
+struct adopt_work {
+    int64_t account_id;
+    int64_t since_us;
+    bool urgent; /* an attempt is unknown now; else only watched */
+};
+FALLIBLE adopt_pending(struct task_service *service, struct adopt_work *ret_work, size_t max,
+                       size_t *ret_count, struct err *err);
+/* Keeps, in place, those ids that no task of the account owns. */
+FALLIBLE adopt_unowned(struct task_service *service, int64_t account_id, struct str *ids,
+                       size_t *inout_count, struct err *err);
+
+/* resolve.c: the operator's word ------------------------------------------------------ */
+
+/* An unknown task: adopt this upstream id, or release it as failed (upstream_id
+ * empty). A hold in review: charge this amount of it and release the rest. Each
+ * writes its audit entry. */
+struct resolve_request {
+    struct str task; /* any of its ids */
+    struct str upstream_id;
+    bool release;
+    bool has_charge;
+    struct money charge;
+    struct str reason;
+    const char *actor;
+    int64_t now_us;
+};
+FALLIBLE resolve_task(struct db *db, const struct resolve_request *request, struct err *err);
+
+/* task_view_repo.c: what operators and jobs read, any tenant -------------------------- */
+
+/* An event of a task as "task show" prints it. */
+struct task_event {
+    int64_t seq, time_us;
+    char from[16], to[16], note[257];
+};
+/* For operators: any tenant's task by any of its ids. */
+FALLIBLE task_view_find(struct db_conn *conn, struct str id, struct task *ret_task,
+                        struct err *err);
+FALLIBLE task_view_events(struct db_conn *conn, const struct task *task,
+                          enum err_code (*visit)(const struct task_event *event, void *ctx,
+                                                 struct err *err),
+                          void *ctx, struct err *err);
+/* Newest first, internal id < before (0: from the newest), at most limit. */
+struct task_filter {
+    int64_t tenant_id; /* 0: all */
+    struct str state;  /* "": all */
+    int64_t before;
+    int limit;
+};
+FALLIBLE task_view_list(struct db_conn *conn, const struct task_filter *filter,
+                        enum err_code (*visit)(const struct task *task, void *ctx,
+                                               struct err *err),
+                        void *ctx, struct err *err);
+/* Tasks with an upstream id that have not ended, of one account, id > after. */
+FALLIBLE task_view_open(struct db_conn *conn, int64_t account_id, int64_t after, int limit,
+                        enum err_code (*visit)(const struct task *task, void *ctx,
+                                               struct err *err),
+                        void *ctx, struct err *err);
+/* What doctor reports. */
+struct task_health {
+    int64_t open, submitting, unknown, review, ambiguous_strays, oldest_open_us;
+};
+FALLIBLE task_view_health(struct db_conn *conn, struct task_health *ret_health,
+                          struct err *err);
+/* Open tasks that use a credential, in any state before the end. */
+FALLIBLE task_view_open_count(struct db_conn *conn, int64_t credential_id, int64_t *ret_count,
+                              struct err *err);
+/* Strays that wait for an operator. */
+struct task_stray {
+    int64_t account_id;
+    char upstream_id[TASK_ID_MAX + 1];
+    char state[16];
+    int64_t first_seen_us;
+};
+FALLIBLE task_view_strays(struct db_conn *conn, int limit,
+                          enum err_code (*visit)(const struct task_stray *stray, void *ctx,
+                                                 struct err *err),
+                          void *ctx, struct err *err);
+
+#endif

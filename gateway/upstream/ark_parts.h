@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of gateway/upstream, for its own files. */
+#ifndef ARKGATE_GATEWAY_ARK_PARTS_H
+#define ARKGATE_GATEWAY_ARK_PARTS_H
+
+#include "base/json.h"
+#include "gateway/upstream/ark.h"
+
+enum {
+    ARK_ACCOUNTS_MAX = 64, /* of an installation; design: few, with many credentials */
+    ARK_CREDENTIALS_MAX = 256,
+    ARK_ANSWER_MAX = 4 << 20, /* a list of 500 tasks is below 1 MB */
+    ARK_CREATE_ANSWER_MAX = 64 << 10
+};
+
+/* directory.c: the upstreams in memory ---------------------------------------- */
+
+/* Where and as whom a call is made. fini wipes the key. */
+struct ark_target {
+    char base_url[UPSTREAM_URL_MAX + 1];
+    char authorization[UPSTREAM_KEY_MAX + 32]; /* whole header line */
+};
+void directory_target_fini(struct ark_target *target);
+
+struct directory; /* thread-safe */
+FALLIBLE directory_open(struct db *db, const struct crypto_keys *keys,
+                        struct directory **ret_directory, struct err *err);
+void directory_close(struct directory **directory);
+/* Rereads when the settings version moved. */
+FALLIBLE directory_refresh(struct directory *directory, bool *ret_changed, struct err *err);
+/* A weighted choice among active credentials that map or sell the model. */
+FALLIBLE directory_choose(struct directory *directory, const struct model *model,
+                          const int64_t *tried, size_t tried_count,
+                          struct provider_route *ret_route, struct err *err);
+/* ERR_UNAVAILABLE when the credential was removed. */
+FALLIBLE directory_target(struct directory *directory, int64_t credential_id,
+                          struct ark_target *ret_target, struct err *err);
+/* Any credential of the account that is not removed. */
+FALLIBLE directory_account_target(struct directory *directory, int64_t account_id,
+                                  struct ark_target *ret_target, struct err *err);
+/* Copies the accounts; returns how many (at most ARK_ACCOUNTS_MAX). */
+size_t directory_accounts(struct directory *directory,
+                          struct upstream_account ret_accounts[ARK_ACCOUNTS_MAX]);
+
+/* limiter.c: Ark's limits are per account -------------------------------------- */
+
+enum limiter_kind { LIMITER_LIST, LIMITER_GET, LIMITER_DELETE, LIMITER_KINDS };
+struct limiter; /* thread-safe */
+struct limiter *limiter_new(void);
+void limiter_free(struct limiter **limiter);
+/* May a call of this kind start now? Never while somebody waits in limiter_wait. */
+bool limiter_try(struct limiter *limiter, const struct upstream_account *account,
+                 enum limiter_kind kind);
+/* Waits for its turn; false when stopping. */
+bool limiter_wait(struct limiter *limiter, const struct upstream_account *account,
+                  enum limiter_kind kind);
+/* Ends every wait, now and later. */
+void limiter_stop(struct limiter *limiter);
+
+/* ark_wire.c: Ark's JSON -------------------------------------------------------- */
+
+/* Reads one task object; texts borrow from the document. False when it has no
+ * usable id or a status that is not Ark's. */
+bool ark_wire_task(const struct json_doc *doc, const struct json_value *value,
+                   struct arena *arena, struct upstream_task *ret_task);
+/* The error object of an answer; false when the body is not in Ark's shape. */
+bool ark_wire_error(struct str body, char *ret_code, size_t code_size, char *ret_message,
+                    size_t message_size);
+/* The id of a create's answer; false when there is none that can be one. */
+bool ark_wire_created(struct str body, char ret_id[TASK_ID_MAX + 1]);
+/* Copies a message without what is ours or the operator's: endpoint and model ids,
+ * upstream task ids, account numbers, request ids. */
+void ark_wire_redact(struct str message, char *dst, size_t size);
+
+/* ark_create.c -------------------------------------------------------------------- */
+
+struct ark {
+    struct db *db;
+    struct net *net;
+    struct ark_settings settings;
+    struct directory *directory;
+    struct limiter *limiter;
+    struct provider provider;
+    struct task_service *service; /* from ark_start on */
+    struct poller *poller;
+    struct reconciler *reconciler;
+};
+void ark_create(void *self, const struct provider_route *route, const struct task_draft *draft,
+                const char *identifier, int64_t deadline_us, struct provider_answer *ret_answer,
+                struct err *err);
+
+/* poll_set.c: open tasks of one account, by due time and by id ------------------------ */
+
+struct poll_entry {
+    char upstream_id[TASK_ID_MAX + 1];
+    int64_t created_us; /* wall clock */
+    int64_t due_us;     /* monotonic */
+    enum task_state state;
+    bool missing;   /* Ark answered 404 for it */
+    bool in_flight; /* taken out of the heap by a call */
+    size_t heap_at;
+    struct poll_entry *next; /* in its hash bucket */
+};
+struct poll_set {
+    struct poll_entry **heap, **buckets;
+    size_t heap_count, heap_cap, bucket_count, count;
+};
+void poll_set_fini(struct poll_set *set);
+struct poll_entry *poll_set_find(const struct poll_set *set, struct str upstream_id);
+/* NULL when it is there already, or memory is out. */
+struct poll_entry *poll_set_add(struct poll_set *set, struct str upstream_id,
+                                int64_t created_us, int64_t due_us);
+/* The earliest that is due by then, taken out of the heap; NULL when none is. */
+struct poll_entry *poll_set_take(struct poll_set *set, int64_t due_by_us);
+/* Back into the heap at entry->due_us; false when memory is out. */
+bool poll_set_put_back(struct poll_set *set, struct poll_entry *entry);
+/* Forgets a taken entry. */
+void poll_set_drop(struct poll_set *set, struct poll_entry *entry);
+
+/* poller.c ---------------------------------------------------------------------------- */
+
+struct poller;
+FALLIBLE poller_start(struct ark *ark, struct poller **ret_poller, struct err *err);
+/* Starts no more calls; returns at once. */
+void poller_halt(struct poller *poller);
+void poller_stop(struct poller **poller);
+void poller_watch(struct poller *poller, int64_t account_id, const char *upstream_id,
+                  int64_t created_us);
+
+/* reconciler.c ------------------------------------------------------------------------- */
+
+struct reconciler;
+FALLIBLE reconciler_start(struct ark *ark, struct reconciler **ret_reconciler, struct err *err);
+void reconciler_halt(struct reconciler *reconciler);
+void reconciler_stop(struct reconciler **reconciler);
+
+#endif

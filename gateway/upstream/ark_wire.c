@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ark's JSON: task objects, error objects, the answer of a create, and what must
+ * not reach a tenant out of any of them. */
+#include "gateway/upstream/ark_parts.h"
+
+#include <string.h>
+
+static struct str text_of(const struct json_doc *doc, const struct json_value *object,
+                          const char *name)
+{
+    const struct json_value *value = json_get(object, name);
+
+    return value != NULL && json_type(value) == JSON_STRING ? json_text(doc, value)
+                                                            : (struct str){"", 0};
+}
+
+static bool int_of(const struct json_value *object, const char *name, int64_t *ret_value)
+{
+    const struct json_value *value = json_get(object, name);
+
+    *ret_value = 0;
+    return value != NULL && json_int(value, ret_value);
+}
+
+static bool usable_id(struct str id)
+{
+    if (id.len == 0 || id.len > TASK_ID_MAX)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        char c = id.ptr[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_' || c == '.'))
+            return false;
+    }
+    return true;
+}
+
+/* Only the words that Ark uses; ours ("unknown", "refused") are no statuses. */
+static bool ark_status(struct str word, enum task_state *ret_state)
+{
+    static const enum task_state known[] = {TASK_QUEUED, TASK_RUNNING, TASK_SUCCEEDED,
+                                            TASK_FAILED, TASK_EXPIRED, TASK_CANCELLED};
+
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (str_is(word, state_name(known[i]))) {
+            *ret_state = known[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_error(const struct json_doc *doc, const struct json_value *value,
+                       struct arena *arena, struct upstream_task *task)
+{
+    const struct json_value *error = json_get(value, "error");
+    char *redacted = arena_alloc(arena, TASK_ERROR_TEXT_MAX + 1);
+
+    if (error == NULL)
+        error = json_get(value, "failure_reason"); /* lists of older clients' shape */
+    if (error == NULL)
+        return;
+    task->error_code = text_of(doc, error, "code");
+    if (redacted == NULL)
+        return;
+    ark_wire_redact(text_of(doc, error, "message"), redacted, TASK_ERROR_TEXT_MAX + 1);
+    task->error_message = str_from(redacted);
+}
+
+bool ark_wire_task(const struct json_doc *doc, const struct json_value *value,
+                   struct arena *arena, struct upstream_task *ret_task)
+{
+    struct upstream_task task = {.id = text_of(doc, value, "id")};
+    const struct json_value *content = json_get(value, "content");
+    const struct json_value *usage = json_get(value, "usage");
+    const struct json_value *audio = json_get(value, "generate_audio");
+
+    if (!usable_id(task.id) || !ark_status(text_of(doc, value, "status"), &task.state))
+        return false;
+    (void)int_of(value, "created_at", &task.created_s);
+    (void)int_of(value, "updated_at", &task.updated_s);
+    task.model = text_of(doc, value, "model");
+    task.resolution = text_of(doc, value, "resolution");
+    task.ratio = text_of(doc, value, "ratio");
+    task.tier = text_of(doc, value, "service_tier");
+    task.safety_identifier = text_of(doc, value, "safety_identifier");
+    task.has_duration = int_of(value, "duration", &task.duration);
+    task.has_frames = int_of(value, "frames", &task.frames);
+    task.has_fps = int_of(value, "framespersecond", &task.fps);
+    task.has_seed = int_of(value, "seed", &task.seed);
+    task.has_priority = int_of(value, "priority", &task.priority);
+    task.has_expires_after = int_of(value, "execution_expires_after", &task.expires_after);
+    task.has_audio = audio != NULL && json_bool(audio, &task.audio);
+    task.has_tokens = int_of(usage, "completion_tokens", &task.tokens);
+    task.has_total_tokens = int_of(usage, "total_tokens", &task.total_tokens);
+    task.video_url = text_of(doc, content, "video_url");
+    task.last_frame_url = text_of(doc, content, "last_frame_url");
+    read_error(doc, value, arena, &task);
+    task.body = json_raw(doc, value);
+    *ret_task = task;
+    return true;
+}
+
+/* A small document of its own, for answers of which little is kept. */
+struct answer {
+    struct arena arena;
+    struct json_doc *doc;
+};
+
+static void answer_fini(struct answer *answer)
+{
+    json_free(&answer->doc);
+    arena_fini(&answer->arena);
+}
+
+static const struct json_value *answer_parse(struct answer *answer, struct str body)
+{
+    struct err ignored = {0};
+
+    arena_init(&answer->arena, 1 << 20);
+    if (json_parse(&answer->arena, body, &answer->doc, &ignored) != ERR_OK)
+        return NULL;
+    const struct json_value *root = json_root(answer->doc);
+
+    return json_type(root) == JSON_OBJECT ? root : NULL;
+}
+
+bool ark_wire_error(struct str body, char *ret_code, size_t code_size, char *ret_message,
+                    size_t message_size)
+{
+    CLEANUP(answer_fini) struct answer answer = {0};
+    const struct json_value *root = answer_parse(&answer, body);
+    const struct json_value *error = root == NULL ? NULL : json_get(root, "error");
+
+    if (error == NULL || json_type(error) != JSON_OBJECT)
+        return false;
+    struct str code = text_of(answer.doc, error, "code");
+
+    if (code.len == 0)
+        return false;
+    str_copy_cut(ret_code, code_size, code);
+    ark_wire_redact(text_of(answer.doc, error, "message"), ret_message, message_size);
+    return true;
+}
+
+bool ark_wire_created(struct str body, char ret_id[TASK_ID_MAX + 1])
+{
+    CLEANUP(answer_fini) struct answer answer = {0};
+    const struct json_value *root = answer_parse(&answer, body);
+    struct str id = root == NULL ? (struct str){"", 0} : text_of(answer.doc, root, "id");
+
+    return usable_id(id) && str_copy(ret_id, TASK_ID_MAX + 1, id);
+}
+
+/* ---- redaction --------------------------------------------------------------- */
+
+static bool is_word_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_' || c == '.';
+}
+
+static bool all_digits_or_long_hex(struct str word)
+{
+    size_t digits = 0, hex = 0;
+
+    for (size_t i = 0; i < word.len; i++) {
+        bool digit = word.ptr[i] >= '0' && word.ptr[i] <= '9';
+
+        digits += digit;
+        hex += digit || (word.ptr[i] >= 'a' && word.ptr[i] <= 'f');
+    }
+    /* Account numbers have 10 digits, request ids over 30 hex digits. */
+    return (digits == word.len && word.len >= 8) || (hex == word.len && word.len >= 24);
+}
+
+/* What stands in for a word, or NULL to keep it. */
+static const char *stand_in(struct str word)
+{
+    if (str_starts_nocase(word, STR("ep-")) || str_starts_nocase(word, STR("doubao-")) ||
+        str_starts_nocase(word, STR("dreamina-")))
+        return "the requested model";
+    if (str_starts_nocase(word, STR("cgt-")))
+        return "the task";
+    if (str_starts_nocase(word, STR("ag-")) && word.len > 20)
+        return "(hidden)";
+    return all_digits_or_long_hex(word) ? "(hidden)" : NULL;
+}
+
+/* Ark ends messages with its own request id; ours follows in its place. */
+static struct str without_request_id(struct str message)
+{
+    for (size_t i = 0; i < message.len; i++) {
+        struct str rest = {message.ptr + i, message.len - i};
+
+        if (str_starts_nocase(rest, STR("request id:")))
+            return str_trim((struct str){message.ptr, i});
+    }
+    return str_trim(message);
+}
+
+void ark_wire_redact(struct str message, char *dst, size_t size)
+{
+    CLEANUP(buf_fini) struct buf out = {0};
+    size_t at = 0;
+
+    buf_init(&out, 16384);
+    message = without_request_id(message);
+    while (at < message.len) {
+        struct str word = {message.ptr + at, 0};
+        const char *instead;
+
+        while (at + word.len < message.len && is_word_char(word.ptr[word.len]))
+            word.len++;
+        if (word.len == 0) {
+            buf_put(&out, message.ptr + at, 1);
+            at++;
+            continue;
+        }
+        instead = stand_in(word);
+        if (instead != NULL)
+            buf_puts(&out, instead);
+        else
+            buf_put_str(&out, word);
+        at += word.len;
+    }
+    str_copy_cut(dst, size, buf_str(&out));
+}

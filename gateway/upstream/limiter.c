@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ark's limits on list, GET and DELETE, kept per account by spacing calls evenly. */
+#include "gateway/upstream/ark_parts.h"
+
+#include <stdlib.h>
+
+/* Calls are spaced 5 % wider than the limit, because two that leave a second apart
+ * may arrive a little closer. */
+enum { SPACING_US = 1050000 };
+
+struct pace {
+    int64_t account_id;
+    int64_t next_us[LIMITER_KINDS]; /* monotonic */
+    int waiting[LIMITER_KINDS];
+};
+
+struct limiter {
+    struct lock lock;
+    struct pace paces[ARK_ACCOUNTS_MAX];
+    size_t count;
+    bool stopping;
+};
+
+struct limiter *limiter_new(void)
+{
+    struct limiter *limiter = calloc(1, sizeof(*limiter));
+
+    if (limiter != NULL)
+        lock_init(&limiter->lock);
+    return limiter;
+}
+
+void limiter_free(struct limiter **limiter)
+{
+    if (*limiter == NULL)
+        return;
+    lock_fini(&(*limiter)->lock);
+    free(*limiter);
+    *limiter = NULL;
+}
+
+static struct pace *pace_locked(struct limiter *limiter, int64_t account_id)
+{
+    lock_assert_held(&limiter->lock);
+    for (size_t i = 0; i < limiter->count; i++) {
+        if (limiter->paces[i].account_id == account_id)
+            return &limiter->paces[i];
+    }
+    ASSERT(limiter->count < COUNT_OF(limiter->paces));
+    limiter->paces[limiter->count].account_id = account_id;
+    return &limiter->paces[limiter->count++];
+}
+
+static int64_t spacing_us(const struct upstream_account *account, enum limiter_kind kind)
+{
+    const int64_t qps[LIMITER_KINDS] = {account->list_qps, account->get_qps,
+                                        account->delete_qps};
+
+    return SPACING_US / (qps[kind] > 0 ? qps[kind] : 1);
+}
+
+bool limiter_try(struct limiter *limiter, const struct upstream_account *account,
+                 enum limiter_kind kind)
+{
+    int64_t now_us = sys_mono_us();
+    bool allowed;
+
+    lock_take(&limiter->lock);
+    struct pace *pace = pace_locked(limiter, account->id);
+
+    allowed = !limiter->stopping && pace->waiting[kind] == 0 && now_us >= pace->next_us[kind];
+    if (allowed)
+        pace->next_us[kind] = now_us + spacing_us(account, kind);
+    lock_drop(&limiter->lock);
+    return allowed;
+}
+
+bool limiter_wait(struct limiter *limiter, const struct upstream_account *account,
+                  enum limiter_kind kind)
+{
+    bool allowed;
+
+    lock_take(&limiter->lock);
+    struct pace *pace = pace_locked(limiter, account->id);
+
+    pace->waiting[kind]++;
+    while (!limiter->stopping && sys_mono_us() < pace->next_us[kind])
+        (void)lock_wait(&limiter->lock, pace->next_us[kind]);
+    pace->waiting[kind]--;
+    allowed = !limiter->stopping;
+    if (allowed)
+        pace->next_us[kind] = sys_mono_us() + spacing_us(account, kind);
+    lock_drop(&limiter->lock);
+    return allowed;
+}
+
+void limiter_stop(struct limiter *limiter)
+{
+    lock_take(&limiter->lock);
+    limiter->stopping = true;
+    lock_signal(&limiter->lock);
+    lock_drop(&limiter->lock);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists an account page by page, sifts out what no row owns, and GETs each of
+ * those, because only a GET shows the identifier. */
+#include "gateway/upstream/scan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Ark's clock may be behind ours: look this much further back. */
+enum { MARGIN_US = 300000000, URL_MAX = UPSTREAM_URL_MAX + 128 + TASK_ID_MAX };
+
+/* What a task's texts borrow from. */
+struct scan_text {
+    struct net_reply reply;
+    struct arena arena;
+    struct json_doc *doc;
+};
+
+static void text_free(struct scan_text *text)
+{
+    json_free(&text->doc);
+    arena_fini(&text->arena);
+    net_reply_fini(&text->reply);
+    free(text);
+}
+
+void scan_fini(struct scan *scan)
+{
+    for (size_t i = 0; i < scan->count; i++)
+        text_free(scan->texts[i]);
+    scan->count = 0;
+}
+
+/* One GET of an url below the account's base, parsed. ret_status is the answer's
+ * status; the document is there only with 200. */
+static enum err_code fetch(struct ark *ark, const struct upstream_account *account,
+                           enum limiter_kind kind, const char *path, struct scan_text *text,
+                           int *ret_status, struct err *err)
+{
+    CLEANUP(directory_target_fini) struct ark_target target = {0};
+    const char *headers[] = {target.authorization, "Accept: application/json", NULL};
+    char url[URL_MAX];
+    struct net_call call = {
+        .method = "GET",
+        .url = url,
+        .headers = headers,
+        .repeat = NET_ANY,
+        .connect_us = ark->settings.connect_us,
+        .total_us = ark->settings.call_us,
+        .answer_max = ARK_ANSWER_MAX,
+    };
+
+    if (!limiter_wait(ark->limiter, account, kind))
+        return err_set(err, ERR_BUSY, "the gateway is stopping");
+    TRY(directory_account_target(ark->directory, account->id, &target, err));
+    (void)snprintf(url, sizeof(url), "%s/contents/generations/tasks%s", target.base_url, path);
+    TRY(net_call(ark->net, &call, &text->reply, err));
+    if (text->reply.fate != NET_ANSWERED)
+        return err_detail(err, ERR_UPSTREAM, "scan: %s", text->reply.reason);
+    *ret_status = text->reply.status;
+    if (text->reply.status != 200)
+        return ERR_OK;
+    arena_init(&text->arena, (size_t)ARK_ANSWER_MAX * 2);
+    return json_parse(&text->arena, buf_str(&text->reply.body), &text->doc, err);
+}
+
+/* GETs one unowned id and keeps it in the scan. */
+static enum err_code keep(struct ark *ark, const struct upstream_account *account,
+                          struct str id, struct scan *scan, struct err *err)
+{
+    struct scan_text *text = calloc(1, sizeof(*text));
+    char path[TASK_ID_MAX + 2];
+    int status = 0;
+
+    if (text == NULL || scan->count == SCAN_STRAYS_MAX) {
+        free(text);
+        return err_detail(err, ERR_BUSY, "scan: more than %d unowned tasks", SCAN_STRAYS_MAX);
+    }
+    (void)snprintf(path, sizeof(path), "/%.*s", (int)id.len, id.ptr);
+    enum err_code rc = fetch(ark, account, LIMITER_GET, path, text, &status, err);
+
+    if (rc == ERR_OK && status == 200 &&
+        ark_wire_task(text->doc, json_root(text->doc), &text->arena,
+                      &scan->tasks[scan->count])) {
+        scan->texts[scan->count++] = text;
+        return ERR_OK;
+    }
+    text_free(text);
+    if (rc != ERR_OK)
+        return rc;
+    /* Gone between list and GET: it is nobody's. Anything else is no answer. */
+    return status == 404 ? ERR_OK
+                         : err_detail(err, ERR_UPSTREAM, "scan: GET status %d", status);
+}
+
+/* The ids of a page that are young enough; ret_past tells that older ones came. */
+static size_t young_ids(const struct scan_text *page, int64_t since_us,
+                        struct str ids[SCAN_PAGE], size_t *ret_items, bool *ret_past,
+                        struct arena *arena)
+{
+    const struct json_value *items = json_get(json_root(page->doc), "items");
+    size_t count = 0;
+
+    *ret_items = 0;
+    *ret_past = false;
+    for (const struct json_value *item = items == NULL ? NULL : json_first(items);
+         item != NULL && *ret_items < SCAN_PAGE; item = json_next(item)) {
+        struct upstream_task task;
+
+        (*ret_items)++;
+        if (!ark_wire_task(page->doc, item, arena, &task))
+            continue;
+        if (task.created_s * 1000000 < since_us - MARGIN_US)
+            *ret_past = true;
+        else
+            ids[count++] = task.id;
+    }
+    return count;
+}
+
+static enum err_code scan_page(struct ark *ark, const struct upstream_account *account,
+                               int number, int64_t since_us, struct scan *scan, bool *ret_last,
+                               struct err *err)
+{
+    struct scan_text *page = calloc(1, sizeof(*page));
+    struct str ids[SCAN_PAGE];
+    size_t count, items;
+    bool past = false;
+    char path[64];
+    int status = 0;
+
+    if (page == NULL)
+        return err_detail(err, ERR_INTERNAL, "no memory");
+    (void)snprintf(path, sizeof(path), "?page_num=%d&page_size=%d", number, SCAN_PAGE);
+    enum err_code rc = fetch(ark, account, LIMITER_LIST, path, page, &status, err);
+
+    if (rc == ERR_OK && (status != 200 || json_type(json_root(page->doc)) != JSON_OBJECT))
+        rc = err_detail(err, ERR_UPSTREAM, "scan: list status %d", status);
+    if (rc == ERR_OK) {
+        count = young_ids(page, since_us, ids, &items, &past, &page->arena);
+        *ret_last = items < SCAN_PAGE || past;
+        rc = adopt_unowned(ark->service, account->id, ids, &count, err);
+        for (size_t i = 0; rc == ERR_OK && i < count; i++)
+            rc = keep(ark, account, ids[i], scan, err);
+    }
+    text_free(page);
+    return rc;
+}
+
+enum err_code scan_account(struct ark *ark, const struct upstream_account *account,
+                           int64_t since_us, struct scan *ret_scan, struct err *err)
+{
+    bool last = false;
+
+    ret_scan->started_us = sys_now_us();
+    for (int number = 1; !last; number++)
+        TRY(scan_page(ark, account, number, since_us, ret_scan, &last, err));
+    return ERR_OK;
+}
