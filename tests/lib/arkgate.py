@@ -1,0 +1,464 @@
+"""Drives a real arkgate: an installation in a temporary folder, its command line,
+a gateway and a simulator as processes, HTTP, and the invariants that every test
+ends with. Standard library only."""
+import csv
+import http.client
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from decimal import ROUND_HALF_UP, Decimal
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BINARY = os.path.join(ROOT, os.environ.get("ARKGATE_BIN", "build/asan/gateway/arkgate"))
+BASE = "/api/v3/contents/generations/tasks"
+NANO = 10**9
+TERMINAL = ("succeeded", "failed", "expired", "cancelled")
+# What a sanitizer, or an assertion of ours, leaves in a log.
+TROUBLE = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|"
+                     r"assertion[_ ]failed", re.I)
+READY_S = 30  # a sanitized binary on a busy machine; the release binary needs 0.1 s
+
+
+def environment(extra=None):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("ARKGATE_")}
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1")
+    env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
+    env.update(extra or {})
+    return env
+
+
+def decimal_nano(text):
+    """'5.0094' as integer nano-units."""
+    return int(Decimal(text) * NANO)
+
+
+def wait_for(what, probe, seconds=20.0, pause=0.02):
+    """Polls until probe() is true and returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds} s still not: {what}")
+        time.sleep(pause)
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def header(self, name):
+        return next((v for k, v in self.headers if k.lower() == name.lower()), None)
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def error(self):
+        return self.json["error"]
+
+    def __repr__(self):
+        return f"{self.status} {self.body[:400]!r}"
+
+
+def http_call(url, method, target, body=None, headers=None, timeout=60):
+    """One request on a connection of its own; target goes out as it is."""
+    host, port = re.match(r"http://(\[?[^\]/]*\]?):(\d+)", url).groups()
+    conn = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
+    try:
+        conn.putrequest(method, target, skip_accept_encoding=True)
+        conn.putheader("Connection", "close")
+        if body is not None:
+            conn.putheader("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            conn.putheader(name, value)
+        conn.endheaders()
+        if body is not None:
+            try:
+                conn.send(body)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # answered before the body was through; the answer is still there
+        reply = conn.getresponse()
+        return Answer(reply.status, reply.getheaders(), reply.read())
+    finally:
+        conn.close()
+
+
+class Process:
+    """A serving arkgate; its stderr is the log."""
+
+    def __init__(self, name, arguments, log_path, env):
+        self.name, self.log_path = name, log_path
+        self.ended = False  # by us; nobody else ends it
+        with open(log_path, "ab") as log:
+            self.log_start = log.tell()
+            self.popen = subprocess.Popen([BINARY, *arguments], stdin=subprocess.DEVNULL,
+                                          stdout=log, stderr=log, env=environment(env))
+        self.urls = {}
+
+    def log(self):
+        with open(self.log_path, "rb") as file:
+            file.seek(self.log_start)
+            return file.read().decode(errors="replace")
+
+    def wait_ready(self):
+        def ready():
+            found = re.search(r"^ready ((?:\w+=http://\S+ ?)+)$", self.log(), re.M)
+            if not found and self.popen.poll() is not None:
+                raise AssertionError(f"{self.name} ended with {self.popen.returncode}:\n{self.log()[-3000:]}")
+            return found
+        self.urls = dict(pair.split("=", 1) for pair in wait_for(f"{self.name} ready", ready, READY_S)
+                         .group(1).split())
+        return self
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def check_log(self):
+        found = TROUBLE.search(self.log())
+        if found:
+            at = max(0, found.start() - 200)
+            raise AssertionError(f"{self.name} log:\n{self.log()[at:at + 4000]}")
+
+    def stop(self, seconds=40):
+        """SIGTERM, clean end, clean log."""
+        self.ended = True
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+        try:
+            status = self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.name} did not end {seconds} s after SIGTERM:\n{self.log()[-3000:]}")
+        self.check_log()
+        if status != 0:
+            raise AssertionError(f"{self.name} ended with {status}:\n{self.log()[-3000:]}")
+
+    def kill(self):
+        """kill -9, as a power cut would."""
+        self.ended = True
+        self.popen.kill()
+        self.popen.wait()
+
+
+class Sim(Process):
+    @property
+    def url(self):
+        return self.urls["sim"]
+
+    def control(self, method, path, body=None):
+        raw = None if body is None else json.dumps(body).encode()
+        answer = http_call(self.url, method, path, raw, {"Content-Type": "application/json"})
+        if answer.status != 200:
+            raise AssertionError(f"simulator: {method} {path} {body}: {answer}")
+        return answer.json
+
+    def fault(self, on, times=1, **do):
+        """The next calls of that kind (create get list delete) meet this."""
+        return self.control("POST", "/sim/faults", {"on": on, "times": times, "do": do})
+
+    def clear_faults(self):
+        return self.control("DELETE", "/sim/faults")
+
+    def state(self):
+        return self.control("GET", "/sim/state")
+
+    def tasks(self):
+        return self.control("GET", "/sim/tasks")
+
+    def advance(self, ms):
+        return self.control("POST", "/sim/clock", {"advance_ms": ms})
+
+    def creates(self):
+        return self.state()["calls"]["create"]
+
+
+class Serve(Process):
+    @property
+    def url(self):
+        return self.urls["public"]
+
+    @property
+    def admin(self):
+        return self.urls["admin"]
+
+    def call(self, method, target, token=None, body=None, headers=None, timeout=60):
+        """body: bytes as they are, anything else as JSON."""
+        sent = dict(headers or {})
+        if token is not None:
+            sent.setdefault("Authorization", f"Bearer {token}")
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        if body is not None:
+            sent.setdefault("Content-Type", "application/json")
+        return http_call(self.url, method, target, body, sent, timeout)
+
+    def create(self, token, body, headers=None, base=BASE):
+        return self.call("POST", base, token, body, headers)
+
+    def get(self, token, task_id, base=BASE, headers=None):
+        return self.call("GET", f"{base}/{task_id}", token, headers=headers)
+
+    def wait_until(self, token, task_id, states=TERMINAL, seconds=30.0):
+        """Polls until the task is in one of the states; returns its JSON."""
+        def probe():
+            answer = self.get(token, task_id)
+            if answer.status != 200:
+                raise AssertionError(f"get {task_id}: {answer}")
+            return answer.json if answer.json["status"] in states else None
+        return wait_for(f"{task_id} in {states}", probe, seconds, pause=0.05)
+
+
+def text_to_video(prompt="a quiet harbour at dawn", model="doubao-seedance-2-0", **members):
+    return {"model": model, "content": [{"type": "text", "text": prompt}], **members}
+
+
+class Installation:
+    """A data directory and the processes on it, in a folder that close() removes."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="arkgate-test-")
+        self.data = os.path.join(self.folder, "data")
+        self.key_file = os.path.join(self.folder, "ark.key")
+        with open(self.key_file, "w", encoding="ascii") as file:
+            file.write("ark-test-key-0001\n")
+        os.chmod(self.key_file, 0o600)
+        self.processes = []
+        self.sim = self.serve = None
+        try:
+            self.cli("init")
+        except BaseException:
+            self.close()
+            raise
+
+    # -- command line --------------------------------------------------------
+
+    def cli(self, *arguments, status=0, stdin=None, env=None, data=True):
+        """Runs a command and checks its exit status (None: any)."""
+        command = [BINARY, *(["--data", self.data] if data else []), *arguments]
+        ran = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120,
+                             stdin=subprocess.DEVNULL if stdin is None else None,
+                             env=environment(env))
+        if TROUBLE.search(ran.stderr):
+            raise AssertionError(f"{' '.join(arguments)}:\n{ran.stderr[-4000:]}")
+        if status is not None and ran.returncode != status:
+            raise AssertionError(f"{' '.join(arguments)} ended with {ran.returncode}, expected "
+                                 f"{status}\nstdout: {ran.stdout[-2000:]}\nstderr: {ran.stderr[-2000:]}")
+        return ran
+
+    def cli_json(self, *arguments, status=0):
+        return json.loads(self.cli(*arguments, "-o", "json", status=status).stdout)
+
+    def cli_csv(self, *arguments):
+        return list(csv.DictReader(io.StringIO(self.cli(*arguments, "-o", "csv").stdout)))
+
+    # -- processes -----------------------------------------------------------
+
+    def _start(self, kind, name, arguments, env):
+        process = kind(name, arguments, os.path.join(self.folder, name + ".log"), env)
+        self.processes.append(process)
+        return process.wait_ready()
+
+    def start_sim(self, speed=20, listen="127.0.0.1:0", arguments=()):
+        self.sim = self._start(Sim, "sim", ["sim", "--listen", listen, "--api-key-file", self.key_file,
+                                            "--speed", str(speed), *arguments], {})
+        return self.sim
+
+    def start_serve(self, settings=None, arguments=(), env=None):
+        """settings: {"poll_ms": 100} is given as the environment's ARKGATE_POLL_MS."""
+        given = {"workers": 256, **(settings or {})}
+        env = {**{f"ARKGATE_{k.upper()}": str(v) for k, v in given.items()}, **(env or {})}
+        self.serve = self._start(Serve, "serve", ["serve", "--data", self.data, "--listen", "127.0.0.1:0",
+                                                  "--admin-listen", "127.0.0.1:0", *arguments], env)
+        return self.serve
+
+    def add_upstream(self, name="main", url=None):
+        return self.cli("upstream", "add", name, "--base-url", (url or self.sim.url) + "/api/v3",
+                        "--api-key-file", self.key_file)
+
+    def add_tenant(self, name="acme", credit="100"):
+        """A tenant with money and a token; returns the token."""
+        self.cli("tenant", "add", name, "--credit", credit)
+        return self.cli_json("token", "add", name)["token"]
+
+    # -- looking inside --------------------------------------------------------
+
+    def rows(self, sql, *values):
+        """Rows of the store as dicts, read only."""
+        db = sqlite3.connect(f"file:{self.data}/arkgate.db?mode=ro", uri=True, timeout=10)
+        try:
+            db.row_factory = sqlite3.Row
+            return [dict(row) for row in db.execute(sql, values)]
+        finally:
+            db.close()
+
+    def account(self, tenant="acme"):
+        return self.rows("SELECT a.* FROM account a JOIN tenant t ON t.id = a.tenant_id"
+                         " WHERE t.name = ?", tenant)[0]
+
+    def task_row(self, task_id):
+        return self.rows("SELECT * FROM task WHERE upstream_id = ? OR minted_id = ?", task_id, task_id)[0]
+
+    def hold_row(self, task_id):
+        return self.rows("SELECT * FROM hold WHERE task = ?", self.task_row(task_id)["minted_id"])[0]
+
+    # -- end -------------------------------------------------------------------
+
+    def stop(self):
+        """Stops what still runs, gateway first; every one must end cleanly."""
+        troubles = []
+        for process in reversed(self.processes):
+            try:
+                if not process.ended:
+                    process.stop()  # one that died by itself has not ended with 0
+                process.check_log()
+            except AssertionError as error:
+                troubles.append(str(error))
+        self.processes = []
+        if troubles:
+            raise AssertionError("\n".join(troubles))
+
+    def logs(self, lines=40):
+        """Tails of all logs, for a failure's report."""
+        parts = []
+        for name in sorted(os.listdir(self.folder)):
+            if name.endswith(".log"):
+                with open(os.path.join(self.folder, name), encoding="utf-8", errors="replace") as file:
+                    parts.append(f"--- {name}\n" + "".join(file.readlines()[-lines:]))
+        return "\n".join(parts)
+
+    def close(self):
+        for process in self.processes:
+            if process.running():
+                process.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+# -- invariants ------------------------------------------------------------------
+
+
+def _signed_sums(entries):
+    """What the entries say of each account."""
+    sums = {"available": 0, "held": 0, "charged": 0, "loss": 0, "funds": 0}
+    for entry in entries:
+        sums[entry["debit"]] -= entry["amount_nano"]
+        sums[entry["credit"]] += entry["amount_nano"]
+    return sums
+
+
+def _check_upstream(inst, sim, bad):
+    """Nothing made upstream without an owner, nothing made twice for one."""
+    tasks = inst.rows("SELECT * FROM task")
+    owners = {}
+    for task in tasks:
+        if task["upstream_id"] is not None:
+            owners.setdefault((task["upstream_id"], task["account_id"]), []).append(task["id"])
+    for key, ids in owners.items():
+        if len(ids) > 1:
+            bad(f"upstream task {key} is owned by {ids}")
+    attempts = {row["task_id"]: row for row in inst.rows("SELECT * FROM attempt")}
+    if set(attempts) != {task["id"] for task in tasks}:
+        bad("tasks and attempts are not one to one")
+    for row in inst.rows("SELECT upstream_id FROM stray WHERE state = 'adopted'"):
+        if not any(key[0] == row["upstream_id"] for key in owners):
+            bad(f"stray {row['upstream_id']} is adopted by nobody")
+    if sim is None or not sim.running():
+        return
+    listed = inst.cli("doctor", "-o", "json", status=None).stdout
+    made = [task["id"] for task in sim.tasks()]
+    for upstream_id in made:
+        owned = sum(1 for key in owners if key[0] == upstream_id)
+        if owned > 1 or owned == 0 and upstream_id not in listed:
+            bad(f"simulator task {upstream_id} has {owned} owners and doctor does not name it")
+    for upstream_id, _ in owners:
+        if upstream_id not in made:
+            bad(f"task row owns {upstream_id}, which the simulator never made")
+    if sim.state()["made"] != len(made):
+        bad(f"simulator made {sim.state()['made']} and lists {len(made)}")
+
+
+def _check_money(inst, bad):
+    tasks = {task["minted_id"]: task for task in inst.rows("SELECT * FROM task")}
+    holds = inst.rows("SELECT * FROM hold")
+    for account in inst.rows("SELECT * FROM account"):
+        tenant = account["tenant_id"]
+        entries = inst.rows("SELECT * FROM ledger WHERE tenant_id = ? ORDER BY seq", tenant)
+        sums = _signed_sums(entries)
+        if [e["seq"] for e in entries] != list(range(1, len(entries) + 1)):
+            bad(f"tenant {tenant}: the ledger has gaps")
+        for name in ("available", "held", "charged"):
+            if account[f"{name}_nano"] != sums[name]:
+                bad(f"tenant {tenant}: {name} is {account[name + '_nano']}, the ledger says {sums[name]}")
+        if abs(account["loss_nano"]) != abs(sums["loss"]):
+            bad(f"tenant {tenant}: loss is {account['loss_nano']}, the ledger says {sums['loss']}")
+        if account["available_nano"] < -account["credit_line_nano"]:
+            bad(f"tenant {tenant}: available {account['available_nano']} is below the credit line")
+        still_held = sum(h["amount_nano"] for h in holds
+                         if h["tenant_id"] == tenant and h["state"] in ("open", "review"))
+        if still_held != account["held_nano"]:
+            bad(f"tenant {tenant}: held {account['held_nano']}, open holds {still_held}")
+        _check_charges(tenant, entries, tasks, bad)
+    if {h["task"] for h in holds} != set(tasks):
+        bad("tasks and holds are not one to one")
+    for hold in holds:
+        task = tasks[hold["task"]]
+        ended = task["ended_us"] is not None
+        if ended == (hold["state"] == "open"):
+            bad(f"task {hold['task']} is {task['state']}, its hold {hold['state']}")
+        if task["state"] == "refused" and hold["state"] != "released":
+            bad(f"task {hold['task']} was refused, its hold is {hold['state']}")
+
+
+def _check_charges(tenant, entries, tasks, bad):
+    """Charge = unit price × quantity ÷ unit, rounded half up once, from the ledger."""
+    charged = {}
+    for entry in entries:
+        if entry["kind"] in ("charge", "loss") and entry["task"]:
+            charged.setdefault(entry["task"], []).append(entry)
+    for name, parts in charged.items():
+        if tasks[name]["state"] != "succeeded" and not any((p["actor"] or "").startswith("cli:") for p in parts):
+            bad(f"tenant {tenant}: {name} is {tasks[name]['state']} and was charged")
+        first = parts[0]
+        if first["quantity"] is None or first["unit_price_nano"] is None:
+            continue  # an operator's amount
+        unit = 10**6 if first["unit"] == "mtoken" else 1000
+        due = int((Decimal(first["unit_price_nano"]) * first["quantity"] / unit)
+                  .quantize(Decimal(1), ROUND_HALF_UP))
+        if sum(p["amount_nano"] for p in parts) != due:
+            bad(f"tenant {tenant}: {name} charged {[p['amount_nano'] for p in parts]}, due {due}")
+
+
+def check_invariants(inst, sim=None):
+    """Raises with everything that does not hold."""
+    troubles = []
+    _check_upstream(inst, sim, troubles.append)
+    _check_money(inst, troubles.append)
+    for command in (("ledger", "verify"), ("audit", "verify")):
+        ran = inst.cli(*command, status=None)
+        if ran.returncode != 0:
+            troubles.append(f"{' '.join(command)} ended with {ran.returncode}: {ran.stderr[-600:]}")
+    ran = verify_export(inst)
+    if ran.returncode != 0:
+        troubles.append(f"verify_export.py: {ran.stdout[-600:]}{ran.stderr[-600:]}")
+    if troubles:
+        raise AssertionError("invariants:\n  " + "\n  ".join(troubles))
+
+
+def verify_export(inst, text=None):
+    """The ledger's export through the independent verifier."""
+    path = os.path.join(inst.folder, "ledger.jsonl")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(inst.cli("ledger", "export").stdout if text is None else text)
+    return subprocess.run([sys.executable, os.path.join(ROOT, "tests/lib/verify_export.py"), path],
+                          capture_output=True, text=True, timeout=120)
