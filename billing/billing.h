@@ -35,7 +35,7 @@ FALLIBLE money_charge(int64_t unit_price_nano, int64_t quantity, int64_t unit,
 
 /* size.c: what Ark renders, and the tokens it takes ------------------------- */
 
-/* Output pixels of the 2.0 models (ark_api: the official size table).
+/* Output pixels of the 2.0 models (Ark's size table).
  * ERR_INVALID for an unknown pair; ratio "adaptive" gives the pair with the most
  * pixels of that resolution. */
 FALLIBLE size_pixels(struct str resolution, struct str ratio, int *ret_width, int *ret_height,

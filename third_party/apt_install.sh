@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages named as arguments; runs as root. A policy-rc.d that
 # answers 101 keeps every package from starting a daemon; an existing one is left
 # alone.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Sourced by ./demo and ./test: which packages of apt.txt are missing, and
 # installing them (apt_install.sh, the one part that runs as root).

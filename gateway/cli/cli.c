@@ -84,6 +84,8 @@ static void print_help(const struct command *command)
                            option->type == CLI_FLAG ? "" : option->value);
             (void)printf("  %-28s %s\n", left, option->help);
         }
+        if (strcmp(command->name, "serve") == 0)
+            cmd_serve_print_settings();
     }
     (void)printf("\nglobal options:\n"
                  "  --data DIR                   the installation (default ./arkgate-data)\n"

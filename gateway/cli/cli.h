@@ -142,6 +142,9 @@ void cli_time_text(int64_t us, char dst[32]);
 FALLIBLE cli_time_parse(const char *option, const char *text, int64_t now_us, int64_t *ret_us,
                         struct err *err);
 
+/* cmd_serve.c: the settings of serve with their defaults, for its --help. */
+void cmd_serve_print_settings(void);
+
 /* The commands, a table per file, each ended by a row without a name. */
 extern const struct command cmd_init[], cmd_serve[], cmd_sim[], cmd_demo[], cmd_doctor[],
     cmd_backup[], cmd_tenant[], cmd_token[], cmd_upstream[], cmd_credit[], cmd_task[],

@@ -172,13 +172,26 @@ static enum err_code run_serve(struct cli_ctx *ctx, struct err *err)
     return rc;
 }
 
+static void print_setting(const struct config_key *key, void *ctx)
+{
+    (void)ctx;
+    (void)printf("  %-22s %-16s %s\n", key->name, key->def, key->help);
+}
+
+void cmd_serve_print_settings(void)
+{
+    (void)printf("\nsettings (file given by --config, or ARKGATE_ and the name in upper case,"
+                 " or --set),\nwith their defaults:\n");
+    serve_config_each(print_setting, NULL);
+}
+
 static const struct cli_option serve_options[] = {
     {"listen", CLI_TEXT, "ADDRESS:PORT", "public listener (127.0.0.1:8080; port 0: any)"},
     {"admin-listen", CLI_TEXT, "ADDRESS:PORT", "admin listener (127.0.0.1:8081)"},
     {"workers", CLI_TEXT, "N", "requests served at once (1024)"},
     {"public-url", CLI_TEXT, "URL", "where clients reach the gateway from outside"},
     {"log-level", CLI_TEXT, "LEVEL", "error, warn, info, debug"},
-    {"set", CLI_TEXT, "NAME=VALUE,…", "any other setting, see arkgate.yaml in the manual"},
+    {"set", CLI_TEXT, "NAME=VALUE,…", "any setting of the list below"},
 };
 
 const struct command cmd_serve[] = {

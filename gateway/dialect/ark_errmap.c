@@ -70,12 +70,17 @@ static void put_balance(struct json_out *out, const struct err *err)
     json_put_text(out, "available", str_from(amount));
 }
 
+static const char *text_of(const struct err *err)
+{
+    if (!wire[err->code].ours)
+        return err->msg[0] != '\0' ? err->msg : err_text(err->code);
+    return err_text(err->code == ERR_CONFLICT ? ERR_CONFLICT : ERR_INTERNAL);
+}
+
 void ark_errmap_put(struct request *rq, const struct err *err)
 {
     bool passed = err->code == ERR_UPSTREAM_REFUSED && err->upstream_code[0] != '\0';
-    const char *text = wire[err->code].ours || err->msg[0] == '\0'
-                           ? err_text(wire[err->code].ours ? ERR_INTERNAL : err->code)
-                           : err->msg;
+    const char *text = text_of(err);
     CLEANUP(buf_fini) struct buf message = {0};
     struct err ignored = {0};
     struct json_out out;

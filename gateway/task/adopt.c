@@ -113,10 +113,14 @@ static enum err_code book_late(struct db_conn *conn, struct adoption *adoption,
 
         /* Usage that nobody can price must not keep every other match waiting; it is
          * found with nothing written. */
-        if (rc == ERR_INVALID)
-            TRY(attempt_repo_set_detail(conn, &scope, &match->attempt, 0, err->msg, err));
-        else if (rc != ERR_OK)
+        if (rc != ERR_OK && rc != ERR_INVALID)
             return rc;
+        if (rc == ERR_INVALID) {
+            struct err why = *err;
+
+            *err = (struct err){0};
+            TRY(attempt_repo_set_detail(conn, &scope, &match->attempt, 0, why.msg, err));
+        }
     }
     TRY(task_repo_set_upstream(conn, &scope, &match->task, stray->id, err));
     TRY(attempt_repo_set_state(conn, &scope, &match->attempt, "late", adoption->now_us, err));

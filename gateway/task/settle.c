@@ -135,6 +135,7 @@ enum err_code settle_seen(struct task_service *service, int64_t account_id,
         return first;
     /* One of them is at fault; the others must not wait for it. */
     first = ERR_OK;
+    *err = (struct err){0};
     for (size_t i = 0; i < count; i++) {
         struct settlement one = {service, account_id, &seen[i], 1, all.now_us};
         struct err each = {0};
@@ -206,36 +207,46 @@ enum err_code settle_missing(struct task_service *service, int64_t account_id,
 
 struct overdue {
     int64_t before_us, now_us;
-    size_t ended; /* written by the closure */
+    int64_t ids[200], tenants[200]; /* the next sweep takes what is beyond */
+    size_t count, at;
 };
+
+static enum err_code find_overdue(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct overdue *overdue = ctx;
+
+    return task_repo_overdue(conn, overdue->before_us, overdue->ids, overdue->tenants,
+                             COUNT_OF(overdue->ids), &overdue->count, err);
+}
 
 static enum err_code end_overdue(struct db_conn *conn, void *ctx, struct err *err)
 {
-    struct overdue *overdue = ctx;
-    int64_t ids[50], tenants[50];
-    size_t count;
+    const struct overdue *overdue = ctx;
+    struct scope scope = {.tenant_id = overdue->tenants[overdue->at]};
+    struct task task;
 
-    TRY(task_repo_overdue(conn, overdue->before_us, ids, tenants, COUNT_OF(ids), &count, err));
-    for (size_t i = 0; i < count; i++) {
-        struct scope scope = {.tenant_id = tenants[i]};
-        struct task task;
-
-        TRY(task_repo_load(conn, &scope, ids[i], &task, err));
-        TRY(end_in_review(conn, &task, STR("the task was open too long"), overdue->now_us,
-                          err));
-    }
-    overdue->ended = count;
-    return ERR_OK;
+    TRY(task_repo_load(conn, &scope, overdue->ids[overdue->at], &task, err));
+    if (state_is_terminal(task.state))
+        return ERR_OK; /* it ended while we looked */
+    return end_in_review(conn, &task, STR("the task was open too long"), overdue->now_us, err);
 }
 
 enum err_code settle_overdue(struct task_service *service, struct err *err)
 {
     int64_t now_us = sys_now_us();
-    struct overdue overdue = {now_us - service->settings.open_max_us, now_us, 0};
+    struct overdue overdue = {.before_us = now_us - service->settings.open_max_us,
+                              .now_us = now_us};
+    enum err_code first = ERR_OK;
 
-    do {
-        overdue.ended = 0;
-        TRY(db_write(service->db, end_overdue, &overdue, err));
-    } while (overdue.ended > 0);
-    return ERR_OK;
+    TRY(db_read(service->db, find_overdue, &overdue, err));
+    for (overdue.at = 0; overdue.at < overdue.count; overdue.at++) {
+        struct err each = {0};
+        enum err_code rc = db_write(service->db, end_overdue, &overdue, &each);
+
+        if (rc != ERR_OK && first == ERR_OK) {
+            first = rc;
+            *err = each;
+        }
+    }
+    return first;
 }

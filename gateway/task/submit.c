@@ -234,8 +234,12 @@ static enum err_code send_and_record(struct create *create, struct err *err)
         .create = create, .answer = &answer, .why = err, .now_us = sys_now_us()};
     struct err failed = {0};
 
-    if (db_write(create->service->db, submit_commit_refused, &outcome, &failed) == ERR_OK)
-        return err->code;
+    if (db_write(create->service->db, submit_commit_refused, &outcome, &failed) == ERR_OK) {
+        if (!create->task.minted_public)
+            return err->code;
+        *err = (struct err){0}; /* a twin answered with the id: it stands for all */
+        return ERR_OK;
+    }
     /* The refusal is certain but not written: the minted id stands until the
      * reconciler releases it, so the tenant must learn that id. */
     log_uncommitted(create, &failed);

@@ -92,6 +92,23 @@ enum err_code submit_commit_accepted(struct db_conn *conn, void *ctx, struct err
     return ERR_OK;
 }
 
+/* A twin gave the minted id away at the deadline: an id that a client has must not
+ * vanish, so the task is seen to fail instead. */
+static enum err_code fail_published(struct db_conn *conn, const struct outcome *outcome,
+                                    struct task *task, struct err *err)
+{
+    const struct scope *scope = outcome->create->scope;
+
+    (void)str_copy(task->error_code, sizeof(task->error_code), STR("InternalServiceError"));
+    str_copy_cut(task->error_message, sizeof(task->error_message), str_from(outcome->why->msg));
+    TRY(task_repo_set_outcome(conn, scope, task, err));
+    TRY(task_repo_move(conn, scope, task, TASK_UNKNOWN, outcome->now_us, "", err));
+    TRY(task_repo_move(conn, scope, task, TASK_FAILED, outcome->now_us,
+                       err_name(outcome->why->code), err));
+    outcome->create->task = *task;
+    return ERR_OK;
+}
+
 enum err_code submit_commit_refused(struct db_conn *conn, void *ctx, struct err *err)
 {
     const struct outcome *outcome = ctx;
@@ -112,6 +129,8 @@ enum err_code submit_commit_refused(struct db_conn *conn, void *ctx, struct err 
     }
     TRY(hold_release(conn, scope, str_from(task.minted_id), outcome->now_us, "system",
                      STR("refused upstream"), err));
+    if (task.minted_public)
+        return fail_published(conn, outcome, &task, err);
     TRY(idempotency_repo_drop(conn, scope, task.id, err));
     TRY(task_repo_move(conn, scope, &task, TASK_REFUSED, outcome->now_us,
                        err_name(outcome->why->code), err));

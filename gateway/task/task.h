@@ -13,7 +13,7 @@
 
 enum {
     TASK_ID_MAX = 63,    /* "cgt-YYYYMMDDhhmmss-" and 16; Ark's own are 24 */
-    TASK_KEY_MAX = 255,  /* wire.md: idempotency keys */
+    TASK_KEY_MAX = 255,  /* idempotency keys, as the other APIs of the field */
     TASK_URL_MAX = 2048, /* Ark's signed links are about 600 */
     TASK_ERROR_CODE_MAX = 127,
     TASK_ERROR_TEXT_MAX = 1023,

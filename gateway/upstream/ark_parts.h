@@ -7,7 +7,7 @@
 #include "gateway/upstream/ark.h"
 
 enum {
-    ARK_ACCOUNTS_MAX = 64, /* of an installation; design: few, with many credentials */
+    ARK_ACCOUNTS_MAX = 64, /* in use at a time: few, with many credentials */
     ARK_CREDENTIALS_MAX = 256,
     ARK_ANSWER_MAX = 4 << 20, /* a list of 500 tasks is below 1 MB */
     ARK_CREATE_ANSWER_MAX = 64 << 10

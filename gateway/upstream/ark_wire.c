@@ -22,6 +22,16 @@ static bool int_of(const struct json_value *object, const char *name, int64_t *r
     return value != NULL && json_int(value, ret_value);
 }
 
+/* A moment in seconds that also fits as microseconds; 0 when there is none. */
+static int64_t seconds_of(const struct json_value *object, const char *name)
+{
+    int64_t seconds;
+
+    return int_of(object, name, &seconds) && seconds > 0 && seconds < INT64_MAX / 1000000
+               ? seconds
+               : 0;
+}
+
 static bool usable_id(struct str id)
 {
     if (id.len == 0 || id.len > TASK_ID_MAX)
@@ -78,8 +88,8 @@ bool ark_wire_task(const struct json_doc *doc, const struct json_value *value,
 
     if (!usable_id(task.id) || !ark_status(text_of(doc, value, "status"), &task.state))
         return false;
-    (void)int_of(value, "created_at", &task.created_s);
-    (void)int_of(value, "updated_at", &task.updated_s);
+    task.created_s = seconds_of(value, "created_at");
+    task.updated_s = seconds_of(value, "updated_at");
     task.model = text_of(doc, value, "model");
     task.resolution = text_of(doc, value, "resolution");
     task.ratio = text_of(doc, value, "ratio");
@@ -161,6 +171,11 @@ static bool is_word_char(char c)
            c == '-' || c == '_' || c == '.';
 }
 
+static bool is_punctuation(char c)
+{
+    return c == '.' || c == '-' || c == '_';
+}
+
 static bool all_digits_or_long_hex(struct str word)
 {
     size_t digits = 0, hex = 0;
@@ -179,7 +194,7 @@ static bool all_digits_or_long_hex(struct str word)
 static const char *stand_in(struct str word)
 {
     if (str_starts_nocase(word, STR("ep-")) || str_starts_nocase(word, STR("doubao-")) ||
-        str_starts_nocase(word, STR("dreamina-")))
+        str_starts_nocase(word, STR("dreamina-")) || str_starts_nocase(word, STR("seedance-")))
         return "the requested model";
     if (str_starts_nocase(word, STR("cgt-")))
         return "the task";
@@ -213,6 +228,9 @@ void ark_wire_redact(struct str message, char *dst, size_t size)
 
         while (at + word.len < message.len && is_word_char(word.ptr[word.len]))
             word.len++;
+        /* The end of a sentence is no part of an id. */
+        while (word.len > 1 && is_punctuation(word.ptr[word.len - 1]))
+            word.len--;
         if (word.len == 0) {
             buf_put(&out, message.ptr + at, 1);
             at++;

@@ -78,6 +78,25 @@ static enum err_code load_credential(const struct upstream *upstream, void *ctx,
     return ERR_OK;
 }
 
+/* More accounts than the poller and the reconciler look after must not be used. */
+static enum err_code check_accounts(const struct loading *loading, struct err *err)
+{
+    size_t accounts = 0;
+
+    for (size_t i = 0; i < loading->count; i++) {
+        bool known = false;
+
+        for (size_t j = 0; j < i && !known; j++)
+            known = loading->credentials[j].upstream.account.id ==
+                    loading->credentials[i].upstream.account.id;
+        accounts += !known;
+    }
+    return accounts <= ARK_ACCOUNTS_MAX
+               ? ERR_OK
+               : err_set(err, ERR_CONFIG, "upstreams of more than %d accounts are in use",
+                         ARK_ACCOUNTS_MAX);
+}
+
 static enum err_code load(struct db_conn *conn, void *ctx, struct err *err)
 {
     struct loading *loading = ctx;
@@ -88,6 +107,7 @@ static enum err_code load(struct db_conn *conn, void *ctx, struct err *err)
     loading->count = 0;
     TRY(settings_version(conn, &loading->version, err));
     TRY(upstream_each(conn, load_credential, loading, err));
+    TRY(check_accounts(loading, err));
     for (size_t i = 0; i < loading->count; i++) {
         struct credential *credential = &loading->credentials[i];
 

@@ -39,16 +39,41 @@ void limiter_free(struct limiter **limiter)
     *limiter = NULL;
 }
 
+/* Accounts come and go with their credentials: the place of one that nobody waits
+ * for and that was called longest ago. No more than ARK_ACCOUNTS_MAX are in use. */
+static struct pace *least_busy_locked(struct limiter *limiter)
+{
+    struct pace *least = NULL;
+
+    for (size_t i = 0; i < limiter->count; i++) {
+        struct pace *pace = &limiter->paces[i];
+        bool waited_for = false;
+
+        for (int kind = 0; kind < LIMITER_KINDS; kind++)
+            waited_for |= pace->waiting[kind] > 0;
+        if (!waited_for &&
+            (least == NULL || pace->next_us[LIMITER_LIST] < least->next_us[LIMITER_LIST]))
+            least = pace;
+    }
+    ASSERT(least != NULL);
+    return least;
+}
+
 static struct pace *pace_locked(struct limiter *limiter, int64_t account_id)
 {
+    struct pace *place;
+
     lock_assert_held(&limiter->lock);
     for (size_t i = 0; i < limiter->count; i++) {
         if (limiter->paces[i].account_id == account_id)
             return &limiter->paces[i];
     }
-    ASSERT(limiter->count < COUNT_OF(limiter->paces));
-    limiter->paces[limiter->count].account_id = account_id;
-    return &limiter->paces[limiter->count++];
+    if (limiter->count < COUNT_OF(limiter->paces))
+        place = &limiter->paces[limiter->count++];
+    else
+        place = least_busy_locked(limiter);
+    *place = (struct pace){.account_id = account_id};
+    return place;
 }
 
 static int64_t spacing_us(const struct upstream_account *account, enum limiter_kind kind)

@@ -10,7 +10,7 @@
 
 enum {
     TICK_US = 50000,                /* how late a due call may start */
-    REFRESH_US = 500000,            /* design: settings are reread every 500 ms */
+    REFRESH_US = 500000,            /* a change reaches a gateway within a second */
     OLDEST_PAUSE_US = 30000000,     /* an old task is asked after at least this often */
     ID_TEXT_MAX = TASK_ID_MAX + 18, /* "&filter.task_ids=" in front */
     JOB_STACK_BYTES = 512 * 1024,
@@ -28,8 +28,12 @@ static struct poll_account *account_locked(struct poller *poller, int64_t accoun
         if (poller->accounts[i]->limits.id == account_id)
             return poller->accounts[i];
     }
-    if (poller->account_count == ARK_ACCOUNTS_MAX)
+    struct poll_account **grown =
+        realloc(poller->accounts, (poller->account_count + 1) * sizeof(struct poll_account *));
+
+    if (grown == NULL)
         return NULL;
+    poller->accounts = grown;
     account = calloc(1, sizeof(*account));
     if (account == NULL)
         return NULL;
@@ -359,6 +363,7 @@ void poller_stop(struct poller **poller_ref)
         poll_set_fini(&poller->accounts[i]->open);
         free(poller->accounts[i]);
     }
+    free(poller->accounts);
     lock_fini(&poller->lock);
     free(poller);
     *poller_ref = NULL;

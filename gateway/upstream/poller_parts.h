@@ -36,7 +36,7 @@ struct poller {
     struct lock lock; /* guards everything below */
     pthread_t thread;
     bool started, stopping;
-    struct poll_account *accounts[ARK_ACCOUNTS_MAX];
+    struct poll_account **accounts; /* grows; an account stays until the end */
     size_t account_count;
     struct poll_call *done;
     int in_flight;

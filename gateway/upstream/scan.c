@@ -94,29 +94,43 @@ static enum err_code keep(struct ark *ark, const struct upstream_account *accoun
                          : err_detail(err, ERR_UPSTREAM, "scan: GET status %d", status);
 }
 
-/* The ids of a page that are young enough; ret_past tells that older ones came. */
-static size_t young_ids(const struct scan_text *page, int64_t since_us,
-                        struct str ids[SCAN_PAGE], size_t *ret_items, bool *ret_past,
-                        struct arena *arena)
+static bool is_kept(const struct scan *scan, struct str id)
+{
+    for (size_t i = 0; i < scan->count; i++) {
+        if (str_eq(scan->tasks[i].id, id))
+            return true;
+    }
+    return false;
+}
+
+/* The ids of a page that are young enough and not kept yet (a page moves on while
+ * tasks are made); ret_last tells that no later page has young ones. A page that
+ * cannot be read to its last item proves nothing. */
+static enum err_code young_ids(struct scan_text *page, const struct scan *scan,
+                               int64_t since_us, struct str ids[SCAN_PAGE], size_t *ret_count,
+                               bool *ret_last, struct err *err)
 {
     const struct json_value *items = json_get(json_root(page->doc), "items");
-    size_t count = 0;
+    size_t count = 0, seen = 0;
+    bool past = false;
 
-    *ret_items = 0;
-    *ret_past = false;
-    for (const struct json_value *item = items == NULL ? NULL : json_first(items);
-         item != NULL && *ret_items < SCAN_PAGE; item = json_next(item)) {
+    if (items == NULL || json_type(items) != JSON_ARRAY || json_count(items) > SCAN_PAGE)
+        return err_detail(err, ERR_UPSTREAM, "scan: a list without usable items");
+    for (const struct json_value *item = json_first(items); item != NULL;
+         item = json_next(item), seen++) {
         struct upstream_task task;
 
-        (*ret_items)++;
-        if (!ark_wire_task(page->doc, item, arena, &task))
-            continue;
-        if (task.created_s * 1000000 < since_us - MARGIN_US)
-            *ret_past = true;
-        else
+        if (!ark_wire_task(page->doc, item, &page->arena, &task))
+            return err_detail(err, ERR_UPSTREAM, "scan: item %zu of a list is unreadable",
+                              seen);
+        if (task.created_s != 0 && task.created_s * 1000000 < since_us - MARGIN_US)
+            past = true;
+        else if (!is_kept(scan, task.id))
             ids[count++] = task.id;
     }
-    return count;
+    *ret_last = seen < SCAN_PAGE || past;
+    *ret_count = count;
+    return ERR_OK;
 }
 
 static enum err_code scan_page(struct ark *ark, const struct upstream_account *account,
@@ -125,8 +139,7 @@ static enum err_code scan_page(struct ark *ark, const struct upstream_account *a
 {
     struct scan_text *page = calloc(1, sizeof(*page));
     struct str ids[SCAN_PAGE];
-    size_t count, items;
-    bool past = false;
+    size_t count = 0;
     char path[64];
     int status = 0;
 
@@ -137,13 +150,12 @@ static enum err_code scan_page(struct ark *ark, const struct upstream_account *a
 
     if (rc == ERR_OK && (status != 200 || json_type(json_root(page->doc)) != JSON_OBJECT))
         rc = err_detail(err, ERR_UPSTREAM, "scan: list status %d", status);
-    if (rc == ERR_OK) {
-        count = young_ids(page, since_us, ids, &items, &past, &page->arena);
-        *ret_last = items < SCAN_PAGE || past;
+    if (rc == ERR_OK)
+        rc = young_ids(page, scan, since_us, ids, &count, ret_last, err);
+    if (rc == ERR_OK)
         rc = adopt_unowned(ark->service, account->id, ids, &count, err);
-        for (size_t i = 0; rc == ERR_OK && i < count; i++)
-            rc = keep(ark, account, ids[i], scan, err);
-    }
+    for (size_t i = 0; rc == ERR_OK && i < count; i++)
+        rc = keep(ark, account, ids[i], scan, err);
     text_free(page);
     return rc;
 }

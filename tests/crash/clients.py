@@ -16,7 +16,7 @@ RANK = {"queued": 0, "running": 1, "succeeded": 2, "failed": 2, "expired": 2, "c
 REFUSED = ("status=500", "status=429", "status=400 code=InvalidParameter", "status=401")
 DOUBTFUL = ("drop=before", "drop=after", "drop=reset_before", "drop=reset_after", "truncate=5", "empty",
             "no_id", "status=502 malform", "status=502 malform made")
-HARMLESS = ("delay_ms=30", "delay_ms=150", "delay_ms=400", "fail=InternalServiceError")
+HARMLESS = ("delay_ms=30", "delay_ms=150", "delay_ms=400", "drip=10", "fail=InternalServiceError")
 
 
 class Create:

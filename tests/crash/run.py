@@ -10,6 +10,7 @@ random kills instead of 50. The last line is "N passed, N failed".
 """
 import concurrent.futures
 import glob
+import http.client
 import os
 import random
 import re
@@ -62,6 +63,7 @@ def start(inst, fault=None, **settings):
     except AssertionError:
         if fault is None or inst.processes[-1].running():
             raise
+        inst.processes[-1].ended = True  # as expected
         return None
 
 
@@ -77,6 +79,8 @@ def finish(inst, clients):
     checks.operator_decides(inst)
     checks.wait_until_quiet(inst)
     checks.check_all(inst, clients)
+    # Nothing in these loads is later than its deadline.
+    equal("tasks released although Ark had them", checks.late(inst), set())
     made = inst.sim.state()["made"]
     inst.stop()
     return f"{len(clients.answered)} ids answered, {made} tasks made"
@@ -123,13 +127,13 @@ def killed_at(name):
         for passage in PASSAGES + (LATER if name.startswith("store.") else ()):
             serve = start(inst, f"{name}:{passage}:kill")
             if serve is not None:
-                clients.start(serve, threads=6)
+                clients.start(serve, threads=4)
                 try:
                     arkgate.wait_for(f"passage {passage} of {name}", lambda: not serve.running(), 15)
                 finally:
                     clients.stop()
-            if inst.processes[-1].popen.wait() != -9:
-                raise AssertionError(f"{name}: ended with {inst.processes[-1].popen.returncode}")
+            equal(f"end of the gateway at {name}", inst.processes[-1].popen.wait(5), -9)
+            inst.processes[-1].ended = True
         return finish(inst, clients)
 
 
@@ -165,8 +169,9 @@ def released_for_certain():
         try:
             serve.create(create.token, create.body, {"Idempotency-Key": create.key})
             raise AssertionError("the gateway answered and should be dead")
-        except (OSError, arkgate.http.client.HTTPException):
-            serve.popen.wait(10)
+        except (OSError, http.client.HTTPException):
+            equal("end of the gateway", serve.popen.wait(10), -9)
+            serve.ended = True
         row = inst.rows("SELECT * FROM task")[0]
         equal("state at the crash", row["state"], "submitting")
         equal("held", inst.account("acme")["held_nano"], 5009400000)
@@ -207,6 +212,44 @@ def late_after_release(members):
         equal("the tenant's view", serve.get(inst.tokens[0], minted).json["status"], "failed")
         equal("attempt", inst.rows("SELECT state FROM attempt")[0]["state"], "late")
         equal("owner", inst.rows("SELECT upstream_id FROM task")[0]["upstream_id"], inst.sim.tasks()[0]["id"])
+        checks.check_all(inst, clients)
+        inst.stop()
+
+
+def released_on_no_evidence(fault):
+    """A list that cannot be a list proves nothing: an unknown task stays unknown while
+    Ark answers so, and is found afterwards."""
+    inst = installation()
+    with Closing(inst):
+        clients = Clients(inst.tokens, SEED)
+        clients.serve = serve = start(inst)
+        inst.sim.fault("list", -1, **fault)
+        task_id = clients.send(Create(inst.tokens[0], arkgate.text_to_video("x [sim: drop=after]")))
+        scans = inst.sim.state()["calls"]["list"]
+        time.sleep(4.5)  # deadline 2 s, release 1 s, several scans
+        if inst.sim.state()["calls"]["list"] < scans + 4:
+            raise AssertionError("nobody scanned")
+        equal("attempt meanwhile", inst.rows("SELECT state FROM attempt")[0]["state"], "unknown")
+        inst.sim.clear_faults()
+        equal("end", serve.wait_until(inst.tokens[0], task_id)["status"], "succeeded")
+        checks.check_all(inst, clients)
+        inst.stop()
+
+
+def seen_under_way():
+    """A scan sees the task of a create whose answer is still on its way, beside an
+    unknown attempt that agrees with it: it is nobody's, until its own answer comes."""
+    inst = installation()
+    with Closing(inst):
+        clients = Clients(inst.tokens, SEED)
+        clients.serve = serve = start(inst)
+        gone, made = (arkgate.text_to_video(f"x [sim: {fault}]", safety_identifier="one")
+                      for fault in ("drop=before", "drip=30"))
+        unknown = clients.send(Create(inst.tokens[0], gone))
+        mine = clients.send(Create(inst.tokens[1], made))  # takes about a second, three scans
+        equal("the made one", serve.wait_until(inst.tokens[1], mine)["status"], "succeeded")
+        equal("the other", serve.wait_until(inst.tokens[0], unknown)["status"], "failed")
+        checks.wait_until_quiet(inst)
         checks.check_all(inst, clients)
         inst.stop()
 
@@ -286,6 +329,9 @@ def scenarios():
     yield "released for certain", released_for_certain, ()
     yield "late after a release, by our identifier", late_after_release, ({},)
     yield "late after a release, by the request alone", late_after_release, ({"safety_identifier": "u"},)
+    for fault in ({"no_id": True}, {"empty": True}):
+        yield f"released on no evidence, {fault}", released_on_no_evidence, (fault,)
+    yield "seen under way", seen_under_way, ()
     yield "sigterm under load", sigterm_under_load, ()
     for number in range(BATCHES):
         yield f"kills at random {number + 1}", kills_at_random, (number,)
@@ -309,7 +355,7 @@ def run(name, scenario, arguments):
 
 def main(words):
     chosen = [s for s in scenarios() if not words or any(word in s[0] for word in words)]
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
         passed = list(pool.map(lambda s: run(*s), chosen))
     print(f"seed {SEED}")
     print(f"{passed.count(True)} passed, {passed.count(False)} failed")

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Is the documentation true? Links lead somewhere, folders that the README names
 exist, every arkgate command in a code block is one that the program knows, and the
 README's "Use it for real" is run as it stands, on other ports.
@@ -43,7 +44,7 @@ def check_commands(name, text, binary, bad):
     known = subprocess.run([binary, "--help"], capture_output=True, text=True).stdout
     pieces = [code for _, code in FENCE.findall(text)] + re.findall(r"`(arkgate [^`\n]+)`", text)
     for piece in pieces:
-        for words in re.findall(r"^\s*arkgate ([a-z-]+)", piece, re.M):
+        for words in re.findall(r"^\s*arkgate ([a-z][a-z-]*)", piece, re.M):
             if not re.search(rf"\b{re.escape(words)}\b", known):
                 bad(f"{name}: the program has no command {words}")
 

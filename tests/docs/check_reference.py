@@ -5,7 +5,7 @@ Both ways: the commands and their options with --help, the settings with the tab
 serve, the exit statuses with the table of errors, the operationIds in openapi/ with
 the route tables of the dialects.
 
-usage: check_docs.py [BINARY]   (default: build/asan or build/release)
+usage: check_reference.py [BINARY]   (default: build/asan or build/release)
 """
 import glob
 import os

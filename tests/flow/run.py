@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs the flow tests: each test_*.py in a process of its own, two at a time.
 
 usage: run.py [test_file.py | name part]...

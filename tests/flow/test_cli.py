@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line: shapes, exit codes, output forms, and commands beside a server."""
 import csv
 import io

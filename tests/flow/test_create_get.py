@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The way of a task that goes well: create, poll, price, and what GET shows."""
 import json
 import re
@@ -6,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from arkgate import BASE, text_to_video
 
 VOLCARK = "/volcark/api/v3/contents/generations/tasks"
-# ark_api: the order in which Ark sends them; what does not apply is left out.
+# The order in which Ark sends them; what does not apply is left out.
 ORDER = ["id", "model", "status", "safety_identifier", "error", "content", "usage", "created_at",
          "updated_at", "seed", "resolution", "ratio", "duration", "framespersecond", "service_tier",
          "execution_expires_after", "generate_audio", "draft", "priority"]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The newcomer's first command, as ./demo starts it: two real videos, what they cost and
 why, and nothing left behind."""
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every refusal of the ark dialect that can be had before the upstream is called:
 status, code, type, member, and that nothing was sent and no money moved."""
 import json

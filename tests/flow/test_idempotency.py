@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One key, one task: replays, twins in flight, and what a refusal leaves behind."""
 from concurrent.futures import ThreadPoolExecutor
 

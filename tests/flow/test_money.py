@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Money under pressure, and a ledger in which no bit can be turned unseen."""
 import os
 import shutil

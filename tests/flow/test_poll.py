@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Open tasks are asked after in batches, within the account's limits, and soon enough."""
 import time
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whose tasks are whose: what is not visible answers as what never existed."""
 import time
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the gateway makes of an Ark that answers badly, late, or not at all: what is
 certain is refused and released, what is not is kept and found out."""
 from arkgate import text_to_video, wait_for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drives a real arkgate: an installation in a temporary folder, its command line,
 a gateway and a simulator as processes, HTTP, and the invariants that every test
 ends with. Standard library only."""
@@ -272,7 +273,8 @@ class Installation:
 
     def start_sim(self, speed=20, listen="127.0.0.1:0", arguments=()):
         self.sim = self._start(Sim, "sim", ["sim", "--listen", listen, "--api-key-file", self.key_file,
-                                            "--speed", str(speed), *arguments], {})
+                                            "--speed", str(speed), "--media",
+                                            os.path.join(self.folder, "media"), *arguments], {})
         return self.sim
 
     def start_serve(self, settings=None, arguments=(), env=None):

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """House rules that a machine can check; the tables are in rules.toml.
 
 usage: lint.py [--root DIR] [--only RULE] [BINARY]

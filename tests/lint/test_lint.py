@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Each rule of lint.py fires on a planted snippet and is silent on its neighbour."""
 import os
 import subprocess

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs the unit tests of a build: every tests/unit/*/test_*.c as its program, every
 check_*.py by its exit code.
 

@@ -91,8 +91,8 @@ static void test_required(void)
 /* Every optional member with each kind of value: t text, i integer, b bool. */
 static void test_types(void)
 {
-    static const char *const values[] = {"null", "\"x\"", "5",    "5.5", "5.0", "5e0",
-                                         "true", "[]",    "{}",   "[5]", "\"5\""};
+    static const char *const values[] = {"null", "\"x\"", "5",  "5.5", "5.0",  "5e0",
+                                         "true", "[]",    "{}", "[5]", "\"5\""};
     static const struct {
         const char *name;
         const char *accepted; /* y or n by value */
@@ -339,7 +339,7 @@ static void test_roles(void)
 
 static void test_counts(void)
 {
-#define URL(kind, role)                                                                        \
+#define URL(kind, role) \
     "{\"type\":\"" kind "\",\"" kind "\":{\"url\":\"https://x\"},\"role\":\"" role "\"},"
     static const char body[] =
         ITEM(URL("image_url", "first_frame") URL("image_url", "last_frame")
@@ -404,7 +404,7 @@ static void test_assets(void)
     };
 
     check_rows(rows, COUNT_OF(rows));
-    check_long("new", "asset://", 1000, "new");     /* 8 kB */
+    check_long("new", "asset://", 1000, "new");       /* 8 kB */
     check_long("new", "\\u0041sset://", 1000, "new"); /* and escaped */
     check_long("new", "x", 8000, NULL);
 }
@@ -489,9 +489,8 @@ static void test_bare_draft(void)
 }
 
 CHECK_MAIN(CHECK_TEST(test_not_an_object), CHECK_TEST(test_required), CHECK_TEST(test_types),
-           CHECK_TEST(test_bounds), CHECK_TEST(test_lengths),
-           CHECK_TEST(test_long_model_names), CHECK_TEST(test_model_alone),
-           CHECK_TEST(test_content_items), CHECK_TEST(test_roles), CHECK_TEST(test_counts),
-           CHECK_TEST(test_number_of_items), CHECK_TEST(test_assets),
+           CHECK_TEST(test_bounds), CHECK_TEST(test_lengths), CHECK_TEST(test_long_model_names),
+           CHECK_TEST(test_model_alone), CHECK_TEST(test_content_items), CHECK_TEST(test_roles),
+           CHECK_TEST(test_counts), CHECK_TEST(test_number_of_items), CHECK_TEST(test_assets),
            CHECK_TEST(test_long_prompts_and_urls), CHECK_TEST(test_whole_draft),
            CHECK_TEST(test_bare_draft))

@@ -31,7 +31,8 @@ static struct task task_of(enum task_state state)
 }
 
 /* What every state begins and ends with. */
-#define HEAD(id, status) "{\"id\":\"" id "\",\"model\":\"doubao-seedance-2-0-260128\",\"status\":\"" status "\""
+#define HEAD(id, status) \
+    "{\"id\":\"" id "\",\"model\":\"doubao-seedance-2-0-260128\",\"status\":\"" status "\""
 #define TIMES ",\"created_at\":1787869631,\"updated_at\":1787869648"
 #define TAIL                                                                                   \
     ",\"resolution\":\"720p\",\"ratio\":\"16:9\",\"duration\":5,\"service_tier\":\"default\"," \
@@ -76,7 +77,8 @@ static struct task succeeded(void)
     struct task task = task_of(TASK_SUCCEEDED);
 
     (void)str_copy(task.upstream_id, sizeof(task.upstream_id), STR("cgt-up"));
-    (void)str_copy(task.video_url, sizeof(task.video_url), STR("https://v.example/1.mp4?a=b&c"));
+    (void)str_copy(task.video_url, sizeof(task.video_url),
+                   STR("https://v.example/1.mp4?a=b&c"));
     (void)str_copy(task.last_frame_url, sizeof(task.last_frame_url), STR("https://f.example/"));
     task.has_tokens = task.has_final_seed = task.has_fps = true;
     task.tokens = 108900;
@@ -85,36 +87,42 @@ static struct task succeeded(void)
     return task;
 }
 
-#define SUCCESS_TAIL                                                                           \
-    TIMES ",\"seed\":17918,\"resolution\":\"720p\",\"ratio\":\"16:9\",\"duration\":5,"         \
-          "\"framespersecond\":24,\"service_tier\":\"default\","                               \
+#define SUCCESS_TAIL                                                                   \
+    TIMES ",\"seed\":17918,\"resolution\":\"720p\",\"ratio\":\"16:9\",\"duration\":5," \
+          "\"framespersecond\":24,\"service_tier\":\"default\","                       \
           "\"execution_expires_after\":172800,\"generate_audio\":true,\"priority\":0}"
 
 static void test_succeeded(void)
 {
     struct task task = succeeded();
 
-    check_text("succeeded", &task,
-               HEAD("cgt-up", "succeeded")
-               ",\"content\":{\"video_url\":\"https://v.example/1.mp4?a=b&c\"}"
-               ",\"usage\":{\"completion_tokens\":108900,\"total_tokens\":108900}" SUCCESS_TAIL);
+    check_text(
+        "succeeded", &task,
+        HEAD("cgt-up",
+             "succeeded") ",\"content\":{\"video_url\":\"https://v.example/1.mp4?a=b&c\"}"
+                          ",\"usage\":{\"completion_tokens\":108900,\"total_tokens\":"
+                          "108900}" SUCCESS_TAIL);
     task.last_frame = true;
-    check_text("with last frame", &task,
-               HEAD("cgt-up", "succeeded")
-               ",\"content\":{\"video_url\":\"https://v.example/1.mp4?a=b&c\","
-               "\"last_frame_url\":\"https://f.example/\"}"
-               ",\"usage\":{\"completion_tokens\":108900,\"total_tokens\":108900}" SUCCESS_TAIL);
+    check_text(
+        "with last frame", &task,
+        HEAD("cgt-up",
+             "succeeded") ",\"content\":{\"video_url\":\"https://v.example/1.mp4?a=b&c\","
+                          "\"last_frame_url\":\"https://f.example/\"}"
+                          ",\"usage\":{\"completion_tokens\":108900,\"total_tokens\":"
+                          "108900}" SUCCESS_TAIL);
     task.last_frame = false;
     task.has_total_tokens = true;
     task.total_tokens = 108901;
-    check_text("with a total", &task,
-               HEAD("cgt-up", "succeeded")
-               ",\"content\":{\"video_url\":\"https://v.example/1.mp4?a=b&c\"}"
-               ",\"usage\":{\"completion_tokens\":108900,\"total_tokens\":108901}" SUCCESS_TAIL);
+    check_text(
+        "with a total", &task,
+        HEAD("cgt-up",
+             "succeeded") ",\"content\":{\"video_url\":\"https://v.example/1.mp4?a=b&c\"}"
+                          ",\"usage\":{\"completion_tokens\":108900,\"total_tokens\":"
+                          "108901}" SUCCESS_TAIL);
     task.has_tokens = false;
     check_text("without usage", &task,
-               HEAD("cgt-up", "succeeded")
-               ",\"content\":{\"video_url\":\"https://v.example/1.mp4?a=b&c\"}" SUCCESS_TAIL);
+               HEAD("cgt-up", "succeeded") ",\"content\":{\"video_url\":\"https://v.example/"
+                                           "1.mp4?a=b&c\"}" SUCCESS_TAIL);
 }
 
 static void test_ends_without_a_video(void)
@@ -151,18 +159,23 @@ static void test_what_was_asked_for(void)
     task.priority = 9;
     task.audio = false;
     (void)str_copy(task.safety_identifier, sizeof(task.safety_identifier), STR("user-1"));
-    check_text("asked", &task,
-               HEAD(MINTED, "queued") ",\"safety_identifier\":\"user-1\"" TIMES
-               ",\"seed\":-1,\"resolution\":\"720p\",\"ratio\":\"16:9\",\"duration\":-1,"
-               "\"service_tier\":\"default\",\"execution_expires_after\":172800,"
-               "\"generate_audio\":false,\"priority\":9}");
+    check_text(
+        "asked", &task,
+        HEAD(
+            MINTED,
+            "queued") ",\"safety_identifier\":\"user-1\"" TIMES
+                      ",\"seed\":-1,\"resolution\":\"720p\",\"ratio\":\"16:9\",\"duration\":-1,"
+                      "\"service_tier\":\"default\",\"execution_expires_after\":172800,"
+                      "\"generate_audio\":false,\"priority\":9}");
     task = succeeded();
     task.has_seed = true;
     task.seed = 1;
-    check_text("the real seed wins", &task,
-               HEAD("cgt-up", "succeeded")
-               ",\"content\":{\"video_url\":\"https://v.example/1.mp4?a=b&c\"}"
-               ",\"usage\":{\"completion_tokens\":108900,\"total_tokens\":108900}" SUCCESS_TAIL);
+    check_text(
+        "the real seed wins", &task,
+        HEAD("cgt-up",
+             "succeeded") ",\"content\":{\"video_url\":\"https://v.example/1.mp4?a=b&c\"}"
+                          ",\"usage\":{\"completion_tokens\":108900,\"total_tokens\":"
+                          "108900}" SUCCESS_TAIL);
 }
 
 static void test_mini_says_nothing_about_audio(void)
@@ -182,7 +195,8 @@ static void test_mini_says_nothing_about_audio(void)
 /* Once the minted id was given, Ark's own is not shown in any state. */
 static void test_nothing_managed_leaks(void)
 {
-    static const char *const secrets[] = {"cgt-up", "4711", "4712", "4713", "tok-", "f.example"};
+    static const char *const secrets[] = {"cgt-up", "4711", "4712",
+                                          "4713",   "tok-", "f.example"};
 
     for (int state = 0; state < TASK_STATE_COUNT; state++) {
         struct task task = succeeded();

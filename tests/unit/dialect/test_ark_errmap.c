@@ -153,8 +153,7 @@ static void test_texts_by_default(void)
         (void)snprintf(want, sizeof(want), "%s" SUFFIX,
                        err_text(rows[i].status == 500 ? ERR_INTERNAL : rows[i].code));
         CHECK_TEXT(err_name(rows[i].code), answer.message, want);
-        CHECK_TRUE(err_name(rows[i].code),
-                   strstr(answer.rq.rsp.body.ptr, "SELECT") == NULL);
+        CHECK_TRUE(err_name(rows[i].code), strstr(answer.rq.rsp.body.ptr, "SELECT") == NULL);
     }
 }
 
@@ -208,8 +207,8 @@ static void test_refusals_are_passed_on(void)
 /* Whatever stands in a message, the answer is JSON. */
 static void test_hostile_messages(void)
 {
-    static const char *const messages[] = {"\"}}", "\\", "\n\r\t\x01\x7f", "\xff\xfe\x80",
-                                           "\xe6\xa8", "</script>", "%s%n"};
+    static const char *const messages[] = {
+        "\"}}", "\\", "\n\r\t\x01\x7f", "\xff\xfe\x80", "\xe6\xa8", "</script>", "%s%n"};
 
     for (size_t i = 0; i < COUNT_OF(messages); i++) {
         CLEANUP(answer_fini) struct answer answer = {0};

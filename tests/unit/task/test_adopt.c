@@ -146,8 +146,12 @@ static struct upstream_task stray_meanwhile;
 static void scan_meanwhile(struct world *world)
 {
     scan_ok(world, "while another is on its way", true, &stray_meanwhile, 1);
-    CHECK_INT("nobody's yet", world_ask(world, "SELECT count(*) FROM task"
-                                               " WHERE upstream_id IS NOT NULL", 0), 0);
+    CHECK_INT("nobody's yet",
+              world_ask(world,
+                        "SELECT count(*) FROM task"
+                        " WHERE upstream_id IS NOT NULL",
+                        0),
+              0);
 }
 
 /* An equal create that is being sent at this moment may be the stray's maker. */
@@ -159,8 +163,8 @@ static void test_a_prepared_rival(void)
     struct task task = world_unknown(&world);
 
     stray_meanwhile = stray_of(&world, &task, "cgt-1", TASK_RUNNING);
-    (void)world_submit(&world, "rival", (struct step){.outcome = PROVIDER_UNKNOWN,
-                                                      .meanwhile = scan_meanwhile});
+    (void)world_submit(&world, "rival",
+                       (struct step){.outcome = PROVIDER_UNKNOWN, .meanwhile = scan_meanwhile});
     check_state(&world, "still unknown", task.minted_id, TASK_UNKNOWN);
     world_fini(&world);
 }
@@ -176,8 +180,8 @@ static void test_a_prepared_attempt_is_left_alone(void)
 
     world_tamper(&world, "UPDATE attempt SET state = 'refused'", 0);
     stray_meanwhile = stray_of(&world, &task, "cgt-1", TASK_RUNNING);
-    task = world_submit(&world, "alone", (struct step){.upstream_id = "cgt-1",
-                                                       .meanwhile = scan_meanwhile});
+    task = world_submit(&world, "alone",
+                        (struct step){.upstream_id = "cgt-1", .meanwhile = scan_meanwhile});
     CHECK_TEXT("accepted", state_name(task.state), "queued");
     CHECK_TEXT("accepted", service_public_id(&task), "cgt-1");
     world_fini(&world);
@@ -221,8 +225,9 @@ static void test_release_not_a_moment_early(void)
     int64_t certain_us = world_attempt(&world, &task).deadline_us + 10 * MINUTE;
 
     for (int i = 0; i < 3; i++)
-        CHECK_OK("a moment early", adopt_scan(&world.service, account_a(&world), certain_us - 1,
-                                              NULL, 0, &err), &err);
+        CHECK_OK("a moment early",
+                 adopt_scan(&world.service, account_a(&world), certain_us - 1, NULL, 0, &err),
+                 &err);
     CHECK_INT("a moment early", world_attempt(&world, &task).clean_scans, 0);
     CHECK_OK("in time",
              adopt_scan(&world.service, account_a(&world), certain_us, NULL, 0, &err), &err);
@@ -458,8 +463,9 @@ static void test_unowned(void)
     CHECK_TRUE("in order", str_is(ids[0], "cgt-0") && str_is(ids[1], "cgt-2"));
     ids[0] = STR("cgt-1");
     count = 1;
-    CHECK_OK("sift", adopt_unowned(&world.service, world.upstreams[1].account.id, ids, &count,
-                                   &err), &err);
+    CHECK_OK("sift",
+             adopt_unowned(&world.service, world.upstreams[1].account.id, ids, &count, &err),
+             &err);
     CHECK_INT("another account's", count, 1);
     count = 0;
     CHECK_OK("none", adopt_unowned(&world.service, account_a(&world), ids, &count, &err), &err);

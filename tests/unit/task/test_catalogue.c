@@ -94,6 +94,7 @@ static void test_a_very_long_name(void)
               ERR_MODEL_UNKNOWN);
     CHECK_TEXT("5000 characters", err.field, "model");
     CHECK_TRUE("message is cut", strlen(err.msg) < 300);
+    CHECK_TRUE("message names it", strstr(err.msg, "doubao-seedance-2-0xxxx") != NULL);
     CHECK_TRUE("message ends", strstr(err.msg, "access to it.") != NULL);
 
     /* Cut between characters, not inside one. */
@@ -121,10 +122,17 @@ static void test_words(void)
         const char *words, *word;
         bool listed;
     } rows[] = {
-        {"480p 720p", "480p", true},  {"480p 720p", "720p", true},  {"480p 720p", "80p", false},
-        {"480p 720p", "480", false},  {"480p 720p", "", false},     {"480p 720p", " ", false},
-        {"480p 720p", "480p ", false}, {"480p 720p", "480p 720p", false}, {"", "", false},
-        {"4k", "4k", true},           {"4k", "4K", false},
+        {"480p 720p", "480p", true},
+        {"480p 720p", "720p", true},
+        {"480p 720p", "80p", false},
+        {"480p 720p", "480", false},
+        {"480p 720p", "", false},
+        {"480p 720p", " ", false},
+        {"480p 720p", "480p ", false},
+        {"480p 720p", "480p 720p", false},
+        {"", "", false},
+        {"4k", "4k", true},
+        {"4k", "4K", false},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -140,8 +148,8 @@ static void test_rows_are_sound(void)
     for (size_t i = 0; (model = catalogue_at(i)) != NULL; i++) {
         CHECK_TRUE(model->name, strlen(model->name) <= MODEL_NAME_MAX);
         CHECK_TRUE(model->name, strlen(model->dated) <= MODEL_NAME_MAX);
-        CHECK_TRUE(model->name, catalogue_lists(model->resolutions,
-                                                str_from(model->resolution_default)));
+        CHECK_TRUE(model->name,
+                   catalogue_lists(model->resolutions, str_from(model->resolution_default)));
         CHECK_TRUE(model->name, catalogue_lists(model->ratios, str_from(model->ratio_default)));
         CHECK_TRUE(model->name, model->duration_min <= model->duration_default &&
                                     model->duration_default <= model->duration_max);

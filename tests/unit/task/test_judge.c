@@ -74,32 +74,67 @@ static void test_modes(void)
         {.what = "first frame", .images = 1, .first_frames = 1},
         {.what = "first frame without text", .no_text = true, .images = 1, .first_frames = 1},
         {.what = "first and last frame", .images = 2, .first_frames = 1, .last_frames = 1},
-        {.what = "two first frames", .images = 2, .first_frames = 2, .code = ERR_INVALID,
+        {.what = "two first frames",
+         .images = 2,
+         .first_frames = 2,
+         .code = ERR_INVALID,
          .field = "content"},
-        {.what = "two last frames", .images = 3, .first_frames = 1, .last_frames = 2,
-         .code = ERR_INVALID, .field = "content"},
-        {.what = "last without first", .images = 1, .last_frames = 1, .code = ERR_INVALID,
+        {.what = "two last frames",
+         .images = 3,
+         .first_frames = 1,
+         .last_frames = 2,
+         .code = ERR_INVALID,
          .field = "content"},
-        {.what = "first frame and an image", .images = 2, .first_frames = 1,
-         .code = ERR_INVALID, .field = "content"},
-        {.what = "first frame and a video", .images = 1, .first_frames = 1, .videos = 1,
-         .code = ERR_INVALID, .field = "content"},
-        {.what = "first frame and an audio", .images = 1, .first_frames = 1, .audios = 1,
-         .code = ERR_INVALID, .field = "content"},
-        {.what = "both frames and an image", .images = 3, .first_frames = 1, .last_frames = 1,
-         .code = ERR_INVALID, .field = "content"},
+        {.what = "last without first",
+         .images = 1,
+         .last_frames = 1,
+         .code = ERR_INVALID,
+         .field = "content"},
+        {.what = "first frame and an image",
+         .images = 2,
+         .first_frames = 1,
+         .code = ERR_INVALID,
+         .field = "content"},
+        {.what = "first frame and a video",
+         .images = 1,
+         .first_frames = 1,
+         .videos = 1,
+         .code = ERR_INVALID,
+         .field = "content"},
+        {.what = "first frame and an audio",
+         .images = 1,
+         .first_frames = 1,
+         .audios = 1,
+         .code = ERR_INVALID,
+         .field = "content"},
+        {.what = "both frames and an image",
+         .images = 3,
+         .first_frames = 1,
+         .last_frames = 1,
+         .code = ERR_INVALID,
+         .field = "content"},
         {.what = "two images", .images = 2},
         {.what = "image, video and audio", .images = 1, .videos = 1, .audios = 1},
-        {.what = "audio alone", .no_text = true, .audios = 1, .code = ERR_INVALID,
+        {.what = "audio alone",
+         .no_text = true,
+         .audios = 1,
+         .code = ERR_INVALID,
          .field = "content"},
         {.what = "audio and text", .audios = 1, .code = ERR_INVALID, .field = "content"},
         {.what = "audio and an image", .images = 1, .audios = 1},
         {.what = "audio and a video", .videos = 1, .audios = 1},
         {.what = "audio with fast", .model = FAST, .images = 1, .audios = 1},
-        {.what = "audio with mini", .model = MINI, .images = 1, .audios = 1,
-         .code = ERR_INVALID, .field = "content"},
-        {.what = "audio outside of content with mini", .model = MINI, .references_audio = true,
-         .code = ERR_INVALID, .field = "references.audio"},
+        {.what = "audio with mini",
+         .model = MINI,
+         .images = 1,
+         .audios = 1,
+         .code = ERR_INVALID,
+         .field = "content"},
+        {.what = "audio outside of content with mini",
+         .model = MINI,
+         .references_audio = true,
+         .code = ERR_INVALID,
+         .field = "references.audio"},
         {.what = "audio outside of content", .references_audio = true},
         {.what = "image with mini", .model = MINI, .images = 1},
     };
@@ -135,10 +170,16 @@ static void test_durations(void)
         {.what = "huge", .duration = INT32_MAX, .code = ERR_DURATION, .field = "duration"},
         {.what = "tiny", .duration = INT32_MIN, .code = ERR_DURATION, .field = "duration"},
         {.what = "fast 15 s", .model = FAST, .duration = 15},
-        {.what = "fast 16 s", .model = FAST, .duration = 16, .code = ERR_DURATION,
+        {.what = "fast 16 s",
+         .model = FAST,
+         .duration = 16,
+         .code = ERR_DURATION,
          .field = "duration"},
         {.what = "mini 4 s", .model = MINI, .duration = 4},
-        {.what = "mini 3 s", .model = MINI, .duration = 3, .code = ERR_DURATION,
+        {.what = "mini 3 s",
+         .model = MINI,
+         .duration = 3,
+         .code = ERR_DURATION,
          .field = "duration"},
     };
     struct task_draft draft = draft_of(&(struct row){.model = NULL});
@@ -154,7 +195,7 @@ static void test_durations(void)
 /* Each model with each resolution. */
 static void test_resolutions(void)
 {
-    static const char *const words[] = {"480p", "720p", "1080p", "4k",  "4K",
+    static const char *const words[] = {"480p", "720p", "1080p", "4k",    "4K",
                                         "2k",   "720",  "720P",  "1440p", ""};
     static const struct {
         const char *model;
@@ -205,10 +246,16 @@ static void test_ratios_and_tiers(void)
         {.what = "flex", .tier = "flex", .code = ERR_INVALID, .field = "service_tier"},
         {.what = "Default", .tier = "Default", .code = ERR_INVALID, .field = "service_tier"},
         {.what = "empty tier", .tier = "", .code = ERR_INVALID, .field = "service_tier"},
-        {.what = "unknown model", .model = "seedance-2-0", .code = ERR_MODEL_UNKNOWN,
+        {.what = "unknown model",
+         .model = "seedance-2-0",
+         .code = ERR_MODEL_UNKNOWN,
          .field = "model"},
-        {.what = "the model comes first", .model = "seedance-2-0", .ratio = "9:21",
-         .no_text = true, .code = ERR_MODEL_UNKNOWN, .field = "model"},
+        {.what = "the model comes first",
+         .model = "seedance-2-0",
+         .ratio = "9:21",
+         .no_text = true,
+         .code = ERR_MODEL_UNKNOWN,
+         .field = "model"},
     };
 
     check_rows(rows, COUNT_OF(rows));
@@ -280,11 +327,12 @@ static void test_worst_case(void)
 
         CHECK_OK(rows[i].what, judge_draft(&draft, &plan, &err), &err);
         CHECK_INT(rows[i].what, plan.max_tokens, rows[i].want);
-        CHECK_INT(rows[i].what, plan.duration, rows[i].duration == NO_DURATION ? 5
-                                                                               : rows[i].duration);
+        CHECK_INT(rows[i].what, plan.duration,
+                  rows[i].duration == NO_DURATION ? 5 : rows[i].duration);
         CHECK_INT(rows[i].what, plan.duration_max,
-                  rows[i].duration == -1 ? 15
-                                         : (rows[i].duration == NO_DURATION ? 5 : rows[i].duration));
+                  rows[i].duration == -1
+                      ? 15
+                      : (rows[i].duration == NO_DURATION ? 5 : rows[i].duration));
     }
 }
 

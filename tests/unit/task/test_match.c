@@ -67,11 +67,11 @@ static void test_each_field(void)
     struct match_attempt attempt = attempt_of();
     struct upstream_task stray;
 
-#define DIFFERS(what, change, want)                                                            \
-    do {                                                                                       \
-        stray = stray_of();                                                                    \
-        change;                                                                                \
-        check_agrees(what, &attempt, &stray, want);                                            \
+#define DIFFERS(what, change, want)                 \
+    do {                                            \
+        stray = stray_of();                         \
+        change;                                     \
+        check_agrees(what, &attempt, &stray, want); \
     } while (0)
 
     DIFFERS("nothing", (void)0, true);
@@ -167,9 +167,12 @@ static void test_window_edges(void)
         int64_t created_s;
         bool want;
     } rows[] = {
-        {"first second", T0 - 120, true},       {"one before", T0 - 121, false},
-        {"last second", T0 + 20 + 120, true},   {"one past", T0 + 20 + 121, false},
-        {"zero", 0, false},                     {"a day later", T0 + 86400, false},
+        {"first second", T0 - 120, true},
+        {"one before", T0 - 121, false},
+        {"last second", T0 + 20 + 120, true},
+        {"one past", T0 + 20 + 121, false},
+        {"zero", 0, false},
+        {"a day later", T0 + 86400, false},
     };
     struct match_attempt attempt = attempt_of();
 
@@ -199,8 +202,8 @@ static void make(const char *attempts, const char *strays, struct match_attempt 
         ret_attempts[i] = attempt_of();
         ret_attempts[i].task.seed = attempts[i] | 0x20;
         if (attempts[i] < 'a')
-            (void)str_copy(ret_attempts[i].attempt.state,
-                           sizeof(ret_attempts[i].attempt.state), STR("prepared"));
+            (void)str_copy(ret_attempts[i].attempt.state, sizeof(ret_attempts[i].attempt.state),
+                           STR("prepared"));
     }
     for (size_t j = 0; strays[j] != '\0'; j++) {
         ret_strays[j] = stray_of();

@@ -106,9 +106,10 @@ static void test_outcome_of_a_success(void)
     CHECK_INT("fps", task.fps, 24);
     CHECK_TEXT("video", task.video_url, "https://video.example/1.mp4");
     CHECK_TEXT("frame, not asked for", task.last_frame_url, "");
-    CHECK_INT("evidence",
-              world_ask(&world, "SELECT length(body) FROM evidence WHERE task_id = $1", task.id),
-              (int64_t)seen.body.len);
+    CHECK_INT(
+        "evidence",
+        world_ask(&world, "SELECT length(body) FROM evidence WHERE task_id = $1", task.id),
+        (int64_t)seen.body.len);
     world_fini(&world);
 }
 
@@ -146,7 +147,8 @@ static void test_an_end_is_the_end(void)
     struct world world;
 
     world_init(&world, YUAN(100));
-    struct task paid = world_queued(&world, "cgt-paid"), freed = world_queued(&world, "cgt-free");
+    struct task paid = world_queued(&world, "cgt-paid"),
+                freed = world_queued(&world, "cgt-free");
 
     settle_ok(&world, "paid", seen_of("cgt-paid", TASK_SUCCEEDED));
     settle_ok(&world, "free", seen_of("cgt-free", TASK_FAILED));
@@ -206,7 +208,8 @@ static void test_usage_that_cannot_be(void)
         CHECK_INT(rows[i].what,
                   world_ask(&world,
                             "SELECT count(*) FROM event WHERE task_id = $1"
-                            " AND note LIKE 'review: %'", task.id),
+                            " AND note LIKE 'review: %'",
+                            task.id),
                   rows[i].review);
         world_fini(&world);
     }

@@ -51,8 +51,8 @@ static void test_ends_have_no_way_out(void)
 
 static void test_names_there_and_back(void)
 {
-    static const char *const strangers[] = {"", "Queued", "queued ", "queue", "pending",
-                                            "queuedx", "?"};
+    static const char *const strangers[] = {"",        "Queued",  "queued ", "queue",
+                                            "pending", "queuedx", "?"};
 
     for (int state = 0; state < TASK_STATE_COUNT; state++) {
         enum task_state parsed = TASK_STATE_COUNT;
@@ -68,7 +68,7 @@ static void test_names_there_and_back(void)
         CHECK_INT(strangers[i], parsed, TASK_RUNNING);
     }
     CHECK_TEXT("no state", state_name(TASK_STATE_COUNT), "?");
-    CHECK_TEXT("no state", state_name((enum task_state)-1), "?");
+    CHECK_TEXT("no state", state_name((enum task_state) - 1), "?");
 }
 
 CHECK_MAIN(CHECK_TEST(test_every_pair), CHECK_TEST(test_ends_have_no_way_out),

@@ -52,8 +52,8 @@ static void test_accepted(void)
     CHECK_INT("tokens", hold.tokens, HOLD_TOKENS);
     check_money(&world, "held", YUAN(100) - HOLD_NANO, HOLD_NANO, 0);
     check_state(&world, "by the minted id", task.minted_id, TASK_QUEUED);
-    CHECK_INT("events", world_ask(&world, "SELECT count(*) FROM event WHERE task_id = $1",
-                                  task.id), 1);
+    CHECK_INT("events",
+              world_ask(&world, "SELECT count(*) FROM event WHERE task_id = $1", task.id), 1);
     world_fini(&world);
 }
 
@@ -110,19 +110,26 @@ static void test_refused(void)
     CHECK_INT("creates", world.script.creates, 1);
     CHECK_INT("watches", world.script.watches, 0);
     check_money(&world, "all back", YUAN(100), 0, 0);
-    CHECK_INT("kept", world_ask(&world,
-                                "SELECT count(*) FROM task WHERE state = 'refused'"
-                                " AND ended_us IS NOT NULL", 0), 1);
-    CHECK_INT("attempt", world_ask(&world,
-                                   "SELECT count(*) FROM attempt WHERE state = 'refused'"
-                                   " AND wire_status = 400 AND detail = 'scripted'", 0), 1);
+    CHECK_INT("kept",
+              world_ask(&world,
+                        "SELECT count(*) FROM task WHERE state = 'refused'"
+                        " AND ended_us IS NOT NULL",
+                        0),
+              1);
+    CHECK_INT("attempt",
+              world_ask(&world,
+                        "SELECT count(*) FROM attempt WHERE state = 'refused'"
+                        " AND wire_status = 400 AND detail = 'scripted'",
+                        0),
+              1);
     /* Hidden from the tenant. */
     CHECK_INT("hold released",
               world_ask(&world, "SELECT count(*) FROM hold WHERE state = 'released'", 0), 1);
     world_tamper(&world, "UPDATE task SET minted_id = 'cgt-hidden'", 0);
     struct task task;
 
-    CHECK_INT("hidden", query_task(&world.service, &world.scope, STR("cgt-hidden"), &task, &err),
+    CHECK_INT("hidden",
+              query_task(&world.service, &world.scope, STR("cgt-hidden"), &task, &err),
               ERR_NOT_FOUND);
     world_fini(&world);
 }
@@ -164,14 +171,37 @@ static void test_another_account(void)
         bool held;
     } rows[] = {
         {"second takes it", {0}, {0}, 2, ERR_OK, 2, "refused accepted", true},
-        {"second is unknown", {0}, {.outcome = PROVIDER_UNKNOWN}, 2, ERR_OK, 2,
-         "refused unknown", true},
-        {"both busy", {0}, {.outcome = PROVIDER_REFUSED, .try_another = true, .code = ERR_RATE,
-                            .msg = "busy", .status = 429},
-         2, ERR_RATE, 2, "refused refused", false},
-        {"second refuses for good", {0},
-         {.outcome = PROVIDER_REFUSED, .code = ERR_UPSTREAM_REFUSED, .msg = "no", .status = 400},
-         2, ERR_UPSTREAM_REFUSED, 2, "refused refused", false},
+        {"second is unknown",
+         {0},
+         {.outcome = PROVIDER_UNKNOWN},
+         2,
+         ERR_OK,
+         2,
+         "refused unknown",
+         true},
+        {"both busy",
+         {0},
+         {.outcome = PROVIDER_REFUSED,
+          .try_another = true,
+          .code = ERR_RATE,
+          .msg = "busy",
+          .status = 429},
+         2,
+         ERR_RATE,
+         2,
+         "refused refused",
+         false},
+        {"second refuses for good",
+         {0},
+         {.outcome = PROVIDER_REFUSED,
+          .code = ERR_UPSTREAM_REFUSED,
+          .msg = "no",
+          .status = 400},
+         2,
+         ERR_UPSTREAM_REFUSED,
+         2,
+         "refused refused",
+         false},
         {"only one account", {0}, {0}, 1, ERR_RATE, 1, "refused", false},
         {"no account", {0}, {0}, 0, ERR_UNAVAILABLE, 0, "", false},
     };
@@ -535,8 +565,10 @@ static void run_all(struct world *world, struct caller *callers, size_t count,
 
     for (size_t i = 0; i < count; i++) {
         callers[i] = (struct caller){.world = world, .draft = *draft};
-        CHECK_OK("thread", lock_thread(&callers[i].thread, "caller", STACK, run_caller,
-                                       &callers[i], &err), &err);
+        CHECK_OK(
+            "thread",
+            lock_thread(&callers[i].thread, "caller", STACK, run_caller, &callers[i], &err),
+            &err);
     }
     for (size_t i = 0; i < count; i++)
         (void)pthread_join(callers[i].thread, NULL);
@@ -674,11 +706,18 @@ static void test_answers_that_come_after_expiry(void)
         {"accepted, later", {.upstream_id = "cgt-x", .meanwhile = expire_late}},
         {"unknown", {.outcome = PROVIDER_UNKNOWN, .meanwhile = expire_all}},
         {"refused",
-         {.outcome = PROVIDER_REFUSED, .code = ERR_RATE, .msg = "no", .status = 429,
+         {.outcome = PROVIDER_REFUSED,
+          .code = ERR_RATE,
+          .msg = "no",
+          .status = 429,
           .meanwhile = expire_all}},
         {"refused, another would be tried",
-         {.outcome = PROVIDER_REFUSED, .try_another = true, .code = ERR_RATE, .msg = "no",
-          .status = 429, .meanwhile = expire_all}},
+         {.outcome = PROVIDER_REFUSED,
+          .try_another = true,
+          .code = ERR_RATE,
+          .msg = "no",
+          .status = 429,
+          .meanwhile = expire_all}},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -701,10 +740,10 @@ CHECK_MAIN(CHECK_TEST(test_accepted), CHECK_TEST(test_row_of_a_bare_create),
            CHECK_TEST(test_deadline_grows_with_the_body),
            CHECK_TEST(test_id_that_is_owned_already), CHECK_TEST(test_injected_identifier),
            CHECK_TEST(test_what_costs_nothing), CHECK_TEST(test_the_last_nano),
-           CHECK_TEST(test_replay), CHECK_TEST(test_no_key_is_no_replay), CHECK_TEST(test_keys_are_per_tenant),
-           CHECK_TEST(test_a_refused_key_may_try_again), CHECK_TEST(test_unknown_keeps_its_key),
-           CHECK_TEST(test_keys_grow_old), CHECK_TEST(test_twins_make_one_task),
-           CHECK_TEST(test_twins_share_a_refusal),
+           CHECK_TEST(test_replay), CHECK_TEST(test_no_key_is_no_replay),
+           CHECK_TEST(test_keys_are_per_tenant), CHECK_TEST(test_a_refused_key_may_try_again),
+           CHECK_TEST(test_unknown_keeps_its_key), CHECK_TEST(test_keys_grow_old),
+           CHECK_TEST(test_twins_make_one_task), CHECK_TEST(test_twins_share_a_refusal),
            CHECK_TEST(test_a_crowd_spends_no_more_than_there_is),
            CHECK_TEST(test_after_the_deadline_the_minted_id_stands_for_all),
            CHECK_TEST(test_answers_that_come_after_expiry))

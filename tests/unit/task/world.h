@@ -27,8 +27,8 @@ struct world;
 struct step {
     enum provider_outcome outcome;
     bool try_another;
-    const char *upstream_id;        /* NULL: a fresh one */
-    enum err_code code;             /* refused */
+    const char *upstream_id;         /* NULL: a fresh one */
+    enum err_code code;              /* refused */
     const char *msg, *upstream_code; /* refused */
     int status;
     void (*meanwhile)(struct world *world); /* runs while the create is on its way */
@@ -135,8 +135,7 @@ static inline void script_watch(void *self, int64_t account_id, const char *upst
     lock_take(&world->script.lock);
     world->script.watches++;
     world->script.watched_account = account_id;
-    (void)str_copy(world->script.watched, sizeof(world->script.watched),
-                   str_from(upstream_id));
+    (void)str_copy(world->script.watched, sizeof(world->script.watched), str_from(upstream_id));
     lock_drop(&world->script.lock);
 }
 
@@ -258,8 +257,7 @@ static inline struct task world_submit(struct world *world, const char *what, st
 
     world_script(world, step);
     CHECK_OK(what, submit_task(&world->service, &world->scope, &draft, &result, &err), &err);
-    CHECK_OK(what,
-             query_task(&world->service, &world->scope, str_from(result.id), &task, &err),
+    CHECK_OK(what, query_task(&world->service, &world->scope, str_from(result.id), &task, &err),
              &err);
     return task;
 }
