@@ -672,6 +672,35 @@ static void test_after_the_deadline_the_minted_id_stands_for_all(void)
     world_fini(&world);
 }
 
+/* The same, and then Ark turns out to have refused: the id that the twin has must be
+ * found for good, and nothing is charged. */
+static void test_a_published_id_never_vanishes(void)
+{
+    struct task_draft draft = keyed("{}", "key-1");
+    struct submit_result result;
+    struct world world;
+    struct err err = {0};
+    struct task task;
+
+    world_init(&world, YUAN(100));
+    world.service.settings.send_us = 200000;
+    world_script(&world, (struct step){.outcome = PROVIDER_REFUSED,
+                                       .code = ERR_UPSTREAM_REFUSED,
+                                       .msg = "the text is sensitive",
+                                       .upstream_code = "SensitiveContentDetected",
+                                       .status = 400,
+                                       .meanwhile = let_twin_wait});
+    CHECK_OK("first", submit(&world, &draft, &result, &err), &err);
+    CHECK_INT("twin", late_twin.code, ERR_OK);
+    CHECK_TEXT("the same for both", result.id, late_twin.result.id);
+    CHECK_OK("found",
+             query_task(&world.service, &world.scope, str_from(result.id), &task, &err), &err);
+    CHECK_TEXT("state", state_name(task.state), "failed");
+    CHECK_TEXT("why", task.error_message, "the text is sensitive");
+    check_money(&world, "all back", YUAN(100), 0, 0);
+    world_fini(&world);
+}
+
 static void expire_all(struct world *world)
 {
     struct err err = {0};
@@ -746,4 +775,5 @@ CHECK_MAIN(CHECK_TEST(test_accepted), CHECK_TEST(test_row_of_a_bare_create),
            CHECK_TEST(test_twins_make_one_task), CHECK_TEST(test_twins_share_a_refusal),
            CHECK_TEST(test_a_crowd_spends_no_more_than_there_is),
            CHECK_TEST(test_after_the_deadline_the_minted_id_stands_for_all),
+           CHECK_TEST(test_a_published_id_never_vanishes),
            CHECK_TEST(test_answers_that_come_after_expiry))
