@@ -73,6 +73,9 @@ struct price_row {
 /* The book's version in force at a moment. ERR_UNAVAILABLE when there is none. */
 FALLIBLE price_version(struct db_conn *conn, struct str book, int64_t at_us,
                        int64_t *ret_version, struct err *err);
+/* Its currency; dst holds 8. */
+FALLIBLE price_currency(struct db_conn *conn, struct str book, int64_t version, char *dst,
+                        struct err *err);
 /* The most specific row that matches. ERR_UNAVAILABLE ("no price") when none does. */
 FALLIBLE price_find(struct db_conn *conn, struct str book, int64_t version,
                     const struct price_key *key, struct price_row *ret_row, struct err *err);

@@ -64,6 +64,12 @@ FALLIBLE price_version(struct db_conn *conn, struct str book, int64_t at_us,
     return ERR_OK;
 }
 
+FALLIBLE price_currency(struct db_conn *conn, struct str book, int64_t version, char *dst,
+                        struct err *err)
+{
+    return price_repo_currency(conn, book, version, dst, err);
+}
+
 FALLIBLE price_find(struct db_conn *conn, struct str book, int64_t version,
                     const struct price_key *key, struct price_row *ret_row, struct err *err)
 {

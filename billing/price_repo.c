@@ -27,6 +27,29 @@ FALLIBLE price_repo_version(struct db_conn *conn, struct str book, int64_t at_us
     return err->code;
 }
 
+FALLIBLE price_repo_currency(struct db_conn *conn, struct str book, int64_t version, char *dst,
+                             struct err *err)
+{
+    /* cross-tenant: prices are shared */
+    static const char sql[] =
+        "SELECT currency FROM price_book WHERE book = $1 AND version = $2";
+    CLEANUP(db_done) struct db_stmt *stmt = NULL;
+
+    TRY(db_prepare(conn, sql, &stmt, err));
+    db_bind_text(stmt, 1, book);
+    db_bind_i64(stmt, 2, version);
+    switch (db_step(stmt, err)) {
+    case DB_ROW:
+        db_copy_text(stmt, 0, dst, 8);
+        return ERR_OK;
+    case DB_DONE:
+        return err_detail(err, ERR_INTERNAL, "a price book lost its version");
+    case DB_FAIL:
+        break;
+    }
+    return err->code;
+}
+
 FALLIBLE price_repo_find(struct db_conn *conn, struct str book, int64_t version,
                          const struct price_key *key, bool *ret_any,
                          struct price_repo_row *ret_row, struct err *err)

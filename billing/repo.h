@@ -40,6 +40,9 @@ struct price_repo_row {
 FALLIBLE price_repo_version(struct db_conn *conn, struct str book, int64_t at_us,
                             int64_t *ret_version, struct err *err);
 /* The narrowest matching row; among equals the first position. */
+/* dst holds 8; ERR_INTERNAL when there is no such version. */
+FALLIBLE price_repo_currency(struct db_conn *conn, struct str book, int64_t version, char *dst,
+                             struct err *err);
 FALLIBLE price_repo_find(struct db_conn *conn, struct str book, int64_t version,
                          const struct price_key *key, bool *ret_any,
                          struct price_repo_row *ret_row, struct err *err);

@@ -80,6 +80,17 @@ enum err_code net_open(const struct net_options *options, struct net **ret_net, 
     return ERR_OK;
 }
 
+void net_halt(struct net *net)
+{
+    lock_take(&net->lock);
+    if (!net->stopping) {
+        net->stopping = true;
+        /* Under the lock: the loop frees the multi handle once it saw stopping. */
+        (void)curl_multi_wakeup(net->multi);
+    }
+    lock_drop(&net->lock);
+}
+
 void net_close(struct net **net)
 {
     struct net *closing = *net;
@@ -87,11 +98,7 @@ void net_close(struct net **net)
     if (closing == NULL)
         return;
     *net = NULL;
-    lock_take(&closing->lock);
-    closing->stopping = true;
-    /* Under the lock: the loop frees the multi handle once it saw stopping. */
-    (void)curl_multi_wakeup(closing->multi);
-    lock_drop(&closing->lock);
+    net_halt(closing);
     (void)pthread_join(closing->thread, NULL);
     release(&closing);
 }

@@ -54,6 +54,9 @@ struct net_reply {
 /* net.c ---------------------------------------------------------------- */
 
 FALLIBLE net_open(const struct net_options *options, struct net **ret_net, struct err *err);
+/* Fails what is still running, as net_close does, and refuses new calls; what was
+ * failed is reported before the thread ends. Thread-safe; returns at once. */
+void net_halt(struct net *net);
 /* Fails what is still running (NET_NOT_SENT or NET_UNKNOWN) and stops the thread. */
 void net_close(struct net **net);
 /* Blocks. ERR_OK whenever a reply was filled in, whatever its fate; ERR_BUSY when

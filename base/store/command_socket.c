@@ -19,6 +19,8 @@
 enum {
     TEXT_MAX_BYTES = 4 << 20, /* the longest listing a command prints */
     IO_US = 30 * 1000 * 1000,
+    /* A client writes its request at once; who does not must not hold up the others. */
+    REQUEST_US = 2 * 1000 * 1000,
     /* A command may verify a whole ledger before it answers, and waits its turn. */
     ANSWER_US = 600 * 1000 * 1000,
     BACKLOG = 16,
@@ -180,7 +182,7 @@ static FALLIBLE serve_one(struct command_server *server, int fd, struct err *err
 {
     CLEANUP(buf_fini) struct buf request = {0};
     CLEANUP(buf_fini) struct buf answer = {0};
-    struct stream stream = {fd, server->stop_fd, sys_mono_us() + IO_US};
+    struct stream stream = {fd, server->stop_fd, sys_mono_us() + REQUEST_US};
 
     buf_init(&request, TEXT_MAX_BYTES);
     buf_init(&answer, TEXT_MAX_BYTES);
@@ -301,7 +303,15 @@ FALLIBLE command_socket_call(const char *dir, struct str request, struct buf *re
         return err_set(err, ERR_IO, "cannot reach the server on %s: %s", dir, strerror(errno));
     }
     struct stream stream = {fd, -1, sys_mono_us() + IO_US};
-    TRY(send_frame(&stream, request, err));
+    enum err_code rc = send_frame(&stream, request, err);
+
     stream.deadline_us = sys_mono_us() + ANSWER_US;
-    return receive_frame(&stream, ret_answer, err);
+    if (rc == ERR_OK)
+        rc = receive_frame(&stream, ret_answer, err);
+    if (rc == ERR_IO)
+        return err_set(err, ERR_BUSY,
+                       "the server on %s ended the connection: it is stopping, or it does not"
+                       " take commands of this user; the command may or may not have run",
+                       dir);
+    return rc;
 }

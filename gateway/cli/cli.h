@@ -47,7 +47,7 @@ struct cli_ctx {
     const struct cli_line *line;
     const char *data_dir;
     struct db *db;                  /* NULL for CLI_ALONE */
-    const struct crypto_keys *keys; /* likewise */
+    const struct crypto_keys *keys; /* likewise; NULL too when a reading command finds none */
     char actor[65];                 /* "cli:root" */
     int64_t now_us;
     struct arena *arena;
@@ -115,6 +115,9 @@ void cli_remote_answer(void *server, struct str request, struct buf *answer);
  * engine or a password. */
 FALLIBLE cli_run_database(const struct cli_globals *globals, char *dst, size_t size,
                           struct err *err);
+/* The directory of the database: its lock and its command socket are there, whatever
+ * --data says, because they guard that file. */
+FALLIBLE cli_run_home(const char *database, char *dst, size_t size, struct err *err);
 /* Opens the database (read_only for CLI_READ) and the keys, runs, closes. */
 FALLIBLE cli_run_here(const struct cli_globals *globals, const struct cli_line *line,
                       bool read_only, struct buf *ret_result, struct err *err);
@@ -123,9 +126,10 @@ FALLIBLE cli_run_on(struct cli_ctx *ctx, const struct cli_line *line, struct buf
                     struct err *err);
 /* "cli:" and the user's name. */
 void cli_run_actor(char dst[65]);
-/* ERR_CONFIG when the database was made with other key files; remembers them the
- * first time. */
+/* ERR_CONFIG when the database was made with other key files. */
 FALLIBLE cli_run_check_keys(struct db *db, const struct crypto_keys *keys, struct err *err);
+/* Remembers the key files in a database that knows none; for init and serve. */
+FALLIBLE cli_run_claim_keys(struct db *db, const struct crypto_keys *keys, struct err *err);
 
 /* cli_render.c: the result on stdout ------------------------------------------------- */
 

@@ -144,6 +144,21 @@ static void fill_long_options(const struct command *command,
     to[COUNT_OF(globals) + count] = (struct option){0};
 }
 
+/* Rows and answers hold UTF-8; what is not would be changed on its way. */
+static enum err_code refuse_bad_text(const struct command *command, const struct cli_line *line,
+                                     struct err *err)
+{
+    for (size_t i = 0; i < line->arg_count; i++) {
+        if (!str_is_utf8(str_from(line->args[i])))
+            return err_set(err, ERR_USAGE, "argument %zu is not UTF-8", i + 1);
+    }
+    for (size_t i = 0; command != NULL && i < command->option_count; i++) {
+        if (!str_is_utf8(str_from(line->values[i])))
+            return err_set(err, ERR_USAGE, "--%s is not UTF-8", command->options[i].name);
+    }
+    return ERR_OK;
+}
+
 /* getopt takes abbreviations: "--api-key SECRET" would pass for --api-key-file. */
 static enum err_code refuse_abbreviations(int argc, char **argv, const struct option *options,
                                           const char *shown, struct err *err)
@@ -203,6 +218,7 @@ enum err_code cli_parse(int argc, char **argv, struct cli_globals *ret_globals,
         ret_line->args[ret_line->arg_count++] = argv[optind++];
     if (optind < argc)
         return err_set(err, ERR_USAGE, "too many arguments");
+    TRY(refuse_bad_text(command, ret_line, err));
     if (command == NULL && !ret_globals->help && !ret_globals->version)
         return err_set(err, ERR_USAGE,
                        shown[0] == '\0' ? "no command; see arkgate --help%s"

@@ -3,18 +3,36 @@
  * over the command socket, or here with the lock taken. */
 #include "gateway/cli/cli.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { REQUEST_MAX = 4 << 20, TRIES = 40, TRY_PAUSE_US = 50000 };
 
-static enum err_code encode_line(const struct cli_line *line, const char *actor,
-                                 struct buf *request, struct err *err)
+/* Two names of one file, or a path that does not exist yet. */
+static bool same_file(const char *a, const char *b)
 {
+    struct stat of_a, of_b;
+
+    if (stat(a, &of_a) != 0 || stat(b, &of_b) != 0)
+        return strcmp(a, b) == 0;
+    return of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+static enum err_code encode_line(const struct cli_line *line, const char *actor,
+                                 const char *database, struct buf *request, struct err *err)
+{
+    char path[PATH_MAX];
+
+    if (realpath(database, path) == NULL)
+        return err_set(err, ERR_CONFIG, "there is no database %s: run arkgate init", database);
     struct json_out out = json_begin(request);
 
     json_open_object(&out, NULL);
     json_put_text(&out, "command", str_from(line->command->name));
     json_put_text(&out, "actor", str_from(actor));
+    json_put_text(&out, "database", str_from(path));
     json_open_array(&out, "args");
     for (size_t i = 0; i < line->arg_count; i++)
         json_put_text(&out, NULL, str_from(line->args[i]));
@@ -73,10 +91,14 @@ static enum err_code run_request(const struct cli_remote_server *server, struct 
                           .keys = server->keys,
                           .quiet = true};
     struct cli_line line;
-    const char *actor;
+    const char *actor, *database;
 
     arena_init(&arena, (size_t)REQUEST_MAX * 4);
     TRY(json_parse(&arena, request, &doc, err));
+    database = own_text(doc, json_get(json_root(doc), "database"), &arena);
+    if (database == NULL || !same_file(database, server->database))
+        return err_set(err, ERR_CONFIG, "the server that is running there serves %s",
+                       server->database);
     TRY(decode_line(doc, &arena, &line, &actor, err));
     str_copy_cut(ctx.actor, sizeof(ctx.actor), str_from(actor));
     return cli_run_on(&ctx, &line, result, err);
@@ -146,17 +168,19 @@ enum err_code cli_remote_write(const struct cli_globals *globals, const struct c
 {
     CLEANUP(buf_fini) struct buf request = {0};
     CLEANUP(buf_fini) struct buf answer = {0};
-    char actor[65];
+    char actor[65], database[PATH_MAX], home[PATH_MAX];
     enum err_code rc;
     int lock = -1;
 
     cli_run_actor(actor);
     buf_init(&request, REQUEST_MAX);
     buf_init(&answer, REQUEST_MAX);
-    TRY(encode_line(line, actor, &request, err));
+    TRY(cli_run_database(globals, database, sizeof(database), err));
+    TRY(cli_run_home(database, home, sizeof(home), err));
+    TRY(encode_line(line, actor, database, &request, err));
     /* A server that starts or stops holds the lock without listening: try on. */
     for (int i = 0; i < TRIES; i++) {
-        rc = dir_lock_take(globals->data_dir, &lock, err);
+        rc = dir_lock_take(home, &lock, err);
         if (rc == ERR_OK) {
             rc = cli_run_here(globals, line, false, ret_result, err);
             dir_lock_drop(&lock);
@@ -164,13 +188,12 @@ enum err_code cli_remote_write(const struct cli_globals *globals, const struct c
         }
         if (rc != ERR_BUSY)
             return rc;
-        rc = command_socket_call(globals->data_dir, buf_str(&request), &answer, err);
+        rc = command_socket_call(home, buf_str(&request), &answer, err);
         if (rc == ERR_OK)
             return decode_answer(buf_str(&answer), ret_result, err);
         if (rc != ERR_NOT_FOUND)
             return rc;
         sys_sleep_us(TRY_PAUSE_US);
     }
-    return err_set(err, ERR_BUSY, "another process holds %s and does not answer",
-                   globals->data_dir);
+    return err_set(err, ERR_BUSY, "another process holds %s and does not answer", home);
 }

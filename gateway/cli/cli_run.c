@@ -67,12 +67,34 @@ enum err_code cli_run_check_keys(struct db *db, const struct crypto_keys *keys, 
 
     crypto_keys_fingerprint(keys, fingerprint);
     TRY(db_read(db, read_fingerprint, &check, err));
-    if (!check.found)
-        return db_write(db, write_fingerprint, &check, err);
-    if (strcmp(check.stored, fingerprint) != 0)
+    if (check.found && strcmp(check.stored, fingerprint) != 0)
         return err_set(err, ERR_CONFIG,
                        "these key files are not the ones that the database was made with");
     return ERR_OK;
+}
+
+enum err_code cli_run_claim_keys(struct db *db, const struct crypto_keys *keys, struct err *err)
+{
+    char fingerprint[65];
+    struct key_check check = {.fingerprint = fingerprint};
+
+    TRY(cli_run_check_keys(db, keys, err));
+    crypto_keys_fingerprint(keys, fingerprint);
+    TRY(db_read(db, read_fingerprint, &check, err));
+    return check.found ? ERR_OK : db_write(db, write_fingerprint, &check, err);
+}
+
+enum err_code cli_run_home(const char *database, char *dst, size_t size, struct err *err)
+{
+    const char *slash = strrchr(database, '/');
+    struct str dir =
+        slash == NULL ? STR(".") : (struct str){database, (size_t)(slash - database)};
+
+    if (dir.len == 0)
+        dir = STR("/");
+    return str_copy(dst, size, dir)
+               ? ERR_OK
+               : err_set(err, ERR_CONFIG, "the path of the database is too long");
 }
 
 enum err_code cli_run_on(struct cli_ctx *ctx, const struct cli_line *line,
@@ -107,12 +129,19 @@ enum err_code cli_run_here(const struct cli_globals *globals, const struct cli_l
     if (access(database, F_OK) != 0)
         return err_set(err, ERR_CONFIG, "there is no installation at %s: run arkgate init",
                        globals->data_dir);
-    TRY(crypto_keys_load(keys_dir, &keys, err));
     TRY(db_open(&options, &db, err));
+    /* What only reads works on a restored backup too, whose keys are elsewhere. */
+    enum err_code rc = crypto_keys_load(keys_dir, &keys, err);
+
+    if (rc == ERR_OK)
+        rc = cli_run_check_keys(db, &keys, err);
+    if (rc != ERR_OK && !read_only)
+        return rc;
     ctx.db = db;
-    ctx.keys = &keys;
+    ctx.keys = rc == ERR_OK ? &keys : NULL;
+    *err = (struct err){0};
     cli_run_actor(ctx.actor);
-    enum err_code rc = cli_run_on(&ctx, line, ret_result, err);
+    rc = cli_run_on(&ctx, line, ret_result, err);
 
     crypto_keys_wipe(&keys);
     return rc;

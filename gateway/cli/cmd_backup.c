@@ -48,12 +48,13 @@ static FALLIBLE run_verify(struct cli_ctx *ctx, struct err *err)
 static FALLIBLE run_restore(struct cli_ctx *ctx, struct err *err)
 {
     CLEANUP(dir_lock_drop) int lock = -1;
-    char keys[4096];
+    char keys[4096], home[4096];
 
     /* A machine that lost everything has no folder either. */
     if (mkdir(ctx->data_dir, 0700) != 0 && errno != EEXIST)
         return err_set(err, ERR_IO, "%s: %s", ctx->data_dir, strerror(errno));
-    TRY(dir_lock_take(ctx->data_dir, &lock, err));
+    TRY(cli_run_home(ctx->database, home, sizeof(home), err));
+    TRY(dir_lock_take(home, &lock, err));
     TRY(db_backup_restore(ctx->line->args[0], ctx->database, err));
     TRY(put_file(ctx, ctx->database, err));
     int len = snprintf(keys, sizeof(keys), "%s/keys/master.key", ctx->data_dir);

@@ -221,6 +221,9 @@ static void check_tasks(struct checks *checks, const struct survey *survey, int6
         health->review > 0 ? "%" PRId64 " holds wait for an operator: arkgate task resolve"
                            : "%" PRId64 " holds wait for an operator",
         health->review);
+    add(checks, "unowned", STATUS_OK,
+        "%" PRId64 " tasks at Ark that no row owns and no create asked for",
+        health->open_strays);
     for (int i = 0; i < survey->stray_count; i++)
         add(checks, "stray", STATUS_WARN,
             "account %" PRId64 " task %s waits for an operator: arkgate task resolve",

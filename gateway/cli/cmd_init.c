@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static enum err_code seed(struct db_conn *conn, void *ctx, struct err *err)
 {
@@ -19,7 +20,7 @@ static enum err_code seed(struct db_conn *conn, void *ctx, struct err *err)
 
 static enum err_code run_init(struct cli_ctx *ctx, struct err *err)
 {
-    char keys_dir[4096];
+    char keys_dir[4096], home[4096];
     struct crypto_keys keys;
     CLEANUP(dir_lock_drop) int lock = -1;
     CLEANUP(db_close) struct db *db = NULL;
@@ -28,12 +29,15 @@ static enum err_code run_init(struct cli_ctx *ctx, struct err *err)
     if (mkdir(ctx->data_dir, 0700) != 0 && errno != EEXIST)
         return err_set(err, ERR_IO, "%s: %s", ctx->data_dir, strerror(errno));
     (void)snprintf(keys_dir, sizeof(keys_dir), "%s/keys", ctx->data_dir);
-    TRY(dir_lock_take(ctx->data_dir, &lock, err));
-    TRY(crypto_keys_create(keys_dir, err));
+    TRY(cli_run_home(ctx->database, home, sizeof(home), err));
+    TRY(dir_lock_take(home, &lock, err));
+    /* New keys beside an old database would only hide that its own are missing. */
+    if (access(ctx->database, F_OK) != 0)
+        TRY(crypto_keys_create(keys_dir, err));
     TRY(crypto_keys_load(keys_dir, &keys, err));
     TRY(db_migrate(ctx->database, err));
     TRY(db_open(&options, &db, err));
-    TRY(cli_run_check_keys(db, &keys, err));
+    TRY(cli_run_claim_keys(db, &keys, err));
     crypto_keys_wipe(&keys);
     TRY(db_write(db, seed, &ctx->now_us, err));
     json_open_object(ctx->out, NULL);

@@ -17,6 +17,7 @@
 struct gateway {
     struct serve_config config;
     struct crypto_keys keys;
+    char home[4096]; /* of the database, its lock and its command socket */
     int lock;
     struct db *db;
     struct net *net;
@@ -43,10 +44,11 @@ static enum err_code open_store(struct gateway *gateway, const struct cli_ctx *c
 
     (void)snprintf(keys_dir, sizeof(keys_dir), "%s/keys", ctx->data_dir);
     TRY(crypto_keys_load(keys_dir, &gateway->keys, err));
-    TRY(dir_lock_take(ctx->data_dir, &gateway->lock, err));
+    TRY(cli_run_home(ctx->database, gateway->home, sizeof(gateway->home), err));
+    TRY(dir_lock_take(gateway->home, &gateway->lock, err));
     TRY(db_migrate(ctx->database, err));
     TRY(db_open(&options, &gateway->db, err));
-    TRY(cli_run_check_keys(gateway->db, &gateway->keys, err));
+    TRY(cli_run_claim_keys(gateway->db, &gateway->keys, err));
     return db_write(gateway->db, prepare, (void *)&ctx->now_us, err);
 }
 
@@ -92,31 +94,43 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     gateway->app.tasks = (struct task_service){.db = gateway->db,
                                                .provider = ark_provider(gateway->ark),
                                                .settings = gateway->config.tasks};
+    /* The rest of the workers stays free for requests that wait for nobody. */
+    TRY(waiting_open((int)gateway->config.workers * 6 / 10, &gateway->app.tasks.waiting, err));
     TRY(auth_open(gateway->db, gateway->keys.pepper, &gateway->app.auth, err));
     /* Nobody else writes: whatever is still submitting lost its sender. */
     TRY(expire_sends(&gateway->app.tasks, true, err));
     TRY(ark_start(gateway->ark, &gateway->app.tasks, err));
     gateway->remote =
         (struct cli_remote_server){gateway->db, &gateway->keys, ctx->data_dir, ctx->database};
-    TRY(command_socket_serve(ctx->data_dir, cli_remote_answer, &gateway->remote,
+    TRY(command_socket_serve(gateway->home, cli_remote_answer, &gateway->remote,
                              &gateway->commands, err));
     return server_start(&options, &gateway->server, err);
 }
 
-/* The sends in flight end or reach their limit while nothing new is let in. */
+/* Nothing new is let in. Sends in flight may end by themselves; those that do not are
+ * cut, so that their requests are still answered, with the minted id. */
+static void drain(struct gateway *gateway)
+{
+    int64_t end_us = sys_mono_us() + gateway->config.drain_us;
+
+    ark_halt(gateway->ark);
+    if (server_drain(gateway->server, end_us - gateway->config.drain_us / 5))
+        return;
+    net_halt(gateway->net);
+    if (!server_drain(gateway->server, end_us))
+        LOG(LOG_WARN, "drain_incomplete");
+}
+
 static void stop(struct gateway *gateway)
 {
-    if (gateway->server != NULL) {
-        if (gateway->ark != NULL)
-            ark_halt(gateway->ark);
-        if (!server_drain(gateway->server, sys_mono_us() + gateway->config.drain_us))
-            LOG(LOG_WARN, "drain_incomplete");
-    }
+    if (gateway->server != NULL)
+        drain(gateway);
     command_socket_stop(&gateway->commands);
     server_stop(&gateway->server);
     ark_close(&gateway->ark);
     net_close(&gateway->net);
     auth_close(&gateway->app.auth);
+    waiting_close(&gateway->app.tasks.waiting);
     db_close(&gateway->db);
     dir_lock_drop(&gateway->lock);
     crypto_keys_wipe(&gateway->keys);
@@ -155,11 +169,14 @@ static enum err_code run_serve(struct cli_ctx *ctx, struct err *err)
         return err_set(err, ERR_CONFIG, "log_level must be error, warn, info or debug");
     log_set_level(level);
     /* Keys live in this process: no core file, no ptrace by the same user. */
+#ifndef ARKGATE_TEST /* leak checkers trace their own process */
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
     (void)signal(SIGPIPE, SIG_IGN);
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP); /* a closed terminal must not cut requests */
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
     enum err_code rc = start(&gateway, ctx, err);

@@ -54,19 +54,59 @@ struct adding {
     struct tenant_view view; /* written by the closure */
 };
 
+/* The book must exist, and price in the account's currency. currency empty: the
+ * book's own is taken. */
+static enum err_code check_book(struct db_conn *conn, const struct cli_ctx *ctx,
+                                struct str book, struct str currency, char ret_currency[8],
+                                struct err *err)
+{
+    int64_t version;
+    enum err_code rc = price_version(conn, book, ctx->now_us, &version, err);
+
+    if (rc == ERR_UNAVAILABLE)
+        return err_set(err, ERR_NOT_FOUND, "there is no price book %.*s", (int)book.len,
+                       book.ptr);
+    TRY(rc);
+    TRY(price_currency(conn, book, version, ret_currency, err));
+    if (currency.len > 0 && !str_is(currency, ret_currency))
+        return err_set(err, ERR_INVALID, "the book %.*s prices in %s, not in %.*s",
+                       (int)book.len, book.ptr, ret_currency, (int)currency.len, currency.ptr);
+    return ERR_OK;
+}
+
+/* What the account began with is in the audit log, not in the ledger alone. */
+static enum err_code audit_account(struct db_conn *conn, const struct adding *adding,
+                                   struct err *err)
+{
+    CLEANUP(buf_fini) struct buf detail = {0};
+    struct json_out out;
+
+    if (adding->credit.nano == 0 && adding->credit_line.nano == 0)
+        return ERR_OK;
+    buf_init(&detail, 1024);
+    out = json_begin(&detail);
+    json_open_object(&out, NULL);
+    put_amount(&out, "credit", adding->credit.nano);
+    put_amount(&out, "credit_line", adding->credit_line.nano);
+    json_close_object(&out);
+    TRY(json_end(&out, err));
+    return audit_append(conn, adding->ctx->actor, adding->ctx->now_us, "tenant.set",
+                        str_from(adding->view.tenant.name), buf_str(&detail), err);
+}
+
 static enum err_code add(struct db_conn *conn, void *closure, struct err *err)
 {
     struct adding *adding = closure;
     struct cli_ctx *ctx = adding->ctx;
-    const char *currency = cli_value(ctx, "currency"), *book = cli_value(ctx, "book");
-    struct scope scope = {0};
-    int64_t seq, version;
+    const char *book = cli_value(ctx, "book");
     struct str book_name = book == NULL ? STR("ark-cny") : str_from(book);
+    struct scope scope = {0};
+    char currency[8];
+    int64_t seq;
 
-    TRY(price_version(conn, book_name, ctx->now_us, &version, err));
+    TRY(check_book(conn, ctx, book_name, str_from(cli_value(ctx, "currency")), currency, err));
     TRY(tenant_add(conn, ctx->actor, ctx->now_us, str_from(ctx->line->args[0]),
-                   currency == NULL ? STR("CNY") : str_from(currency), book_name,
-                   &adding->view.tenant, err));
+                   str_from(currency), book_name, &adding->view.tenant, err));
     TRY(ledger_open_account(conn, adding->view.tenant.id,
                             str_from(adding->view.tenant.currency), adding->credit_line.nano,
                             err));
@@ -75,6 +115,7 @@ static enum err_code add(struct db_conn *conn, void *closure, struct err *err)
         TRY(ledger_book(conn, &scope, LEDGER_TOP_UP, adding->credit, ctx->now_us, ctx->actor,
                         STR("tenant-add"), STR("first credit"), &adding->view.account, &seq,
                         err));
+    TRY(audit_account(conn, adding, err));
     return load_account(conn, &adding->view, err);
 }
 
@@ -210,9 +251,9 @@ static enum err_code set_book(struct db_conn *conn, struct change *change, struc
                               struct err *err)
 {
     struct cli_ctx *ctx = change->ctx;
-    int64_t version;
+    char currency[8];
 
-    TRY(price_version(conn, value, ctx->now_us, &version, err));
+    TRY(check_book(conn, ctx, value, str_from(change->view.tenant.currency), currency, err));
     return tenant_set_book(conn, ctx->actor, ctx->now_us, str_from(change->view.tenant.name),
                            value, err);
 }
@@ -276,7 +317,7 @@ static enum err_code run_suspend(struct cli_ctx *ctx, struct err *err)
 static const struct cli_option add_options[] = {
     {"credit", CLI_TEXT, "AMOUNT", "first credit (0)"},
     {"credit-line", CLI_TEXT, "AMOUNT", "how far below zero the balance may go (0)"},
-    {"currency", CLI_TEXT, "CODE", "currency of the account (CNY)"},
+    {"currency", CLI_TEXT, "CODE", "currency of the account (the book's)"},
     {"book", CLI_TEXT, "BOOK", "price book (ark-cny)"},
 };
 static const struct cli_option list_options[] = {

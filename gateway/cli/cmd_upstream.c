@@ -167,9 +167,10 @@ static enum err_code take(const struct upstream *upstream, void *closure, struct
 {
     struct listing *listing = closure;
 
-    (void)err;
-    if (listing->count < COUNT_OF(listing->upstreams))
-        listing->upstreams[listing->count++] = *upstream;
+    if (listing->count == COUNT_OF(listing->upstreams))
+        return err_set(err, ERR_CONFIG, "more than %zu upstreams",
+                       COUNT_OF(listing->upstreams));
+    listing->upstreams[listing->count++] = *upstream;
     return ERR_OK;
 }
 
@@ -218,6 +219,10 @@ static enum err_code run_test(struct cli_ctx *ctx, struct err *err)
     const struct net_options options = {0};
     struct probing probing = {.change = {.ctx = ctx}};
     CLEANUP(net_close) struct net *net = NULL;
+
+    if (ctx->keys == NULL)
+        return err_set(err, ERR_CONFIG, "the key files of this database are not in %s/keys",
+                       ctx->data_dir);
     enum err_code rc = db_read(ctx->db, load_key, &probing, err);
 
     if (rc == ERR_OK)

@@ -29,7 +29,7 @@ static const struct config_key keys[] = {
     KEY(body_max, CONFIG_SIZE, body_max, 1024, 64 << 20, "64MiB", "largest request body"),
     KEY(spool_over, CONFIG_SIZE, spool_over, 4096, 4 << 20, "256kB",
         "larger bodies go to an unlinked file"),
-    KEY(drain, CONFIG_DURATION, drain_us, SECOND, 60 * SECOND, "25s",
+    KEY(drain, CONFIG_DURATION, drain_us, SECOND, 25 * SECOND, "25s",
         "how long running requests may take after SIGTERM"),
     KEY(connect_timeout, CONFIG_DURATION, tasks.connect_us, 10 * MS, 60 * SECOND, "5s",
         "connecting to Ark"),

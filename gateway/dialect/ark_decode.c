@@ -151,6 +151,32 @@ static enum err_code decode_url(const struct json_doc *doc, const struct json_va
     return ERR_OK;
 }
 
+/* "--rs 4k" in a prompt changes what Ark makes and charges, behind the hold's back. */
+static enum err_code refuse_inline(struct str prompt, const char *field, struct err *err)
+{
+    static const char *const priced[] = {"--resolution", "--rs",  "--ratio", "--rt",
+                                         "--duration",   "--dur", "--frames"};
+
+    for (size_t at = 0; at < prompt.len; at++) {
+        struct str rest = {prompt.ptr + at, prompt.len - at};
+
+        if (rest.ptr[0] != '-')
+            continue;
+        for (size_t i = 0; i < COUNT_OF(priced); i++) {
+            struct str name = str_from(priced[i]);
+
+            if (str_starts_nocase(rest, name) && rest.len > name.len &&
+                memchr(" \t\r\n=", rest.ptr[name.len], 5) != NULL)
+                return err_field(
+                    err, field,
+                    "%s: the inline parameter %s is not supported by this version, "
+                    "use the member",
+                    field, priced[i]);
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err_code decode_text(const struct json_doc *doc, const struct json_value *item,
                                  size_t index, struct task_draft *draft, struct err *err)
 {
@@ -160,9 +186,11 @@ static enum err_code decode_text(const struct json_doc *doc, const struct json_v
     (void)snprintf(field, sizeof(field), "content[%zu].text", index);
     if (!is_given(text) || json_type(text) != JSON_STRING)
         return err_field(err, field, "%s must be a string", field);
-    if (str_trim(json_text(doc, text)).len > 0)
+    struct str prompt = str_trim(json_text(doc, text));
+
+    if (prompt.len > 0)
         draft->has_text = true;
-    return ERR_OK;
+    return refuse_inline(prompt, field, err);
 }
 
 static enum err_code find_kind(const struct json_doc *doc, const struct json_value *item,

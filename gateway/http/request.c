@@ -148,7 +148,7 @@ void request_fini(struct request *rq)
 void request_log(const struct request *rq, const struct err *err)
 {
     /* a probe that hears "not ready" is no failure */
-    bool failed = rq->rsp.status >= 500 && err->code != ERR_OK;
+    bool failed = rq->rsp.status >= 500 && rq->rsp.status != 505 && err->code != ERR_OK;
     struct str path = rq->path;
 
     if (path.len > LOG_PATH_MAX)

@@ -257,9 +257,11 @@ static void set_address(struct sim *sim, struct str host, int port)
 {
     if (str_is(host, "0.0.0.0"))
         host = STR("127.0.0.1");
+    lock_take(&sim->lock);
     sim->port = port;
     (void)snprintf(sim->base_url, sizeof(sim->base_url), "http://%.*s:%d", (int)host.len,
                    host.ptr, port);
+    lock_drop(&sim->lock);
 }
 
 enum err_code sim_server_start(struct sim *sim, const struct sim_options *options,

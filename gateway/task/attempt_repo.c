@@ -246,7 +246,8 @@ enum err_code attempt_repo_work(struct db_conn *conn, int64_t watched_since_us,
 {
     /* cross-tenant: what a scan of each account must look for */
     static const char sql[] =
-        "SELECT account_id, min(created_us), max(CASE state WHEN 'unknown' THEN 1 ELSE 0 END)"
+        "SELECT account_id, min(created_us),"
+        " min(CASE state WHEN 'unknown' THEN created_us END)"
         " FROM attempt WHERE state = 'unknown' OR (state = 'released' AND created_us > $1)"
         " GROUP BY account_id ORDER BY account_id";
     CLEANUP(db_done) struct db_stmt *st = NULL;
@@ -256,9 +257,10 @@ enum err_code attempt_repo_work(struct db_conn *conn, int64_t watched_since_us,
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_i64(st, 1, watched_since_us);
     while (count < max && (step = db_step(st, err)) == DB_ROW)
-        ret_work[count++] = (struct adopt_work){.account_id = db_get_i64(st, 0),
-                                                .since_us = db_get_i64(st, 1),
-                                                .urgent = db_get_i64(st, 2) != 0};
+        ret_work[count++] =
+            (struct adopt_work){.account_id = db_get_i64(st, 0),
+                                .since_us = db_get_i64(st, 1),
+                                .unknown_since_us = db_is_null(st, 2) ? 0 : db_get_i64(st, 2)};
     if (step == DB_FAIL)
         return err->code;
     *ret_count = count;

@@ -31,8 +31,9 @@ static enum err_code resolve_unknown(struct db_conn *conn, struct task *task,
         return err_set(err, ERR_USAGE,
                        "the outcome of %s is unknown: give its upstream id, or release it",
                        task->minted_id);
-    if (request->upstream_id.len > TASK_ID_MAX)
-        return err_field(err, "upstream_id", "an upstream id has at most %d characters",
+    if (!service_is_upstream_id(request->upstream_id))
+        return err_field(err, "upstream_id",
+                         "an upstream id is 1 to %d letters, digits, '-', '_' and '.'",
                          TASK_ID_MAX);
     TRY(task_repo_owner(conn, task->account_id, request->upstream_id, &owned, &owner, err));
     if (owned)

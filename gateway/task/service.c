@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all use cases share: their settings, and the id a tenant knows a task by. */
+/* What all use cases share: their settings, the forms of ids, and how many requests
+ * may wait for somebody else's outcome. */
 #include "gateway/task/task.h"
 
 #define SECOND INT64_C(1000000)
@@ -17,6 +18,20 @@ void service_defaults(struct task_settings *ret_settings)
         .open_max_us = 7 * 86400 * SECOND, /* likewise */
         .idempotency_us = 86400 * SECOND,
     };
+}
+
+bool service_is_upstream_id(struct str id)
+{
+    if (id.len == 0 || id.len > TASK_ID_MAX)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        char c = id.ptr[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_' || c == '.'))
+            return false;
+    }
+    return true;
 }
 
 const char *service_public_id(const struct task *task)

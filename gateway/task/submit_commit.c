@@ -88,6 +88,8 @@ enum err_code submit_commit_accepted(struct db_conn *conn, void *ctx, struct err
     TRY(task_repo_set_upstream(conn, scope, &task, str_from(outcome->answer->upstream_id),
                                err));
     TRY(task_repo_move(conn, scope, &task, TASK_QUEUED, outcome->now_us, "", err));
+    /* A scan may have seen it before we knew that it is ours. */
+    TRY(stray_repo_close(conn, task.account_id, str_from(task.upstream_id), "adopted", err));
     create->task = task;
     return ERR_OK;
 }

@@ -168,9 +168,19 @@ struct task_service {
     struct db *db;
     const struct provider *provider;
     struct task_settings settings;
+    struct waiting *waiting; /* NULL: any number may wait */
 };
 /* The numbers of the design. */
 void service_defaults(struct task_settings *ret_settings);
+
+/* waiting.c: a request that waits holds a worker ---------------------------------- */
+
+/* At most max waiters in all, and 100 of one tenant. */
+FALLIBLE waiting_open(int max, struct waiting **ret_waiting, struct err *err);
+void waiting_close(struct waiting **waiting);
+/* ERR_BUSY when no more may wait; else waiting_leave must follow. Accepts NULL. */
+FALLIBLE waiting_enter(struct waiting *waiting, int64_t tenant_id, struct err *err);
+void waiting_leave(struct waiting *waiting, int64_t tenant_id);
 
 /* A task as rows have it. */
 struct task {
@@ -191,6 +201,8 @@ struct task {
     char error_code[TASK_ERROR_CODE_MAX + 1], error_message[TASK_ERROR_TEXT_MAX + 1];
     char video_url[TASK_URL_MAX + 1], last_frame_url[TASK_URL_MAX + 1];
 };
+/* Can it be an id of Ark's? Such ids go into URLs as they are. */
+bool service_is_upstream_id(struct str id);
 /* The id that the tenant knows it by. */
 const char *service_public_id(const struct task *task);
 
@@ -251,12 +263,12 @@ FALLIBLE settle_overdue(struct task_service *service, struct err *err);
  * certain. started_us is when the scan began. */
 FALLIBLE adopt_scan(struct task_service *service, int64_t account_id, int64_t started_us,
                     const struct upstream_task *strays, size_t count, struct err *err);
-/* Accounts that have unknown or recently released attempts, and since when (the
- * earliest created_us): what the reconciler has to scan. At most 64. */
+/* Accounts that have unknown or recently released attempts, and since when: what the
+ * reconciler has to scan. */
 struct adopt_work {
     int64_t account_id;
-    int64_t since_us;
-    bool urgent; /* an attempt is unknown now; else only watched */
+    int64_t since_us;         /* the oldest of all */
+    int64_t unknown_since_us; /* the oldest that is unknown now; 0 when none is */
 };
 FALLIBLE adopt_pending(struct task_service *service, struct adopt_work *ret_work, size_t max,
                        size_t *ret_count, struct err *err);
@@ -313,7 +325,7 @@ FALLIBLE task_view_open(struct db_conn *conn, int64_t account_id, int64_t after,
                         void *ctx, struct err *err);
 /* What doctor reports. */
 struct task_health {
-    int64_t open, submitting, unknown, review, ambiguous_strays, oldest_open_us;
+    int64_t open, submitting, unknown, review, ambiguous_strays, open_strays, oldest_open_us;
 };
 FALLIBLE task_view_health(struct db_conn *conn, struct task_health *ret_health,
                           struct err *err);

@@ -141,12 +141,14 @@ enum err_code task_view_health(struct db_conn *conn, struct task_health *ret_hea
     /* cross-tenant: likewise */
     static const char review_sql[] = "SELECT count(*) FROM hold WHERE state = 'review'";
     static const char stray_sql[] = "SELECT count(*) FROM stray WHERE state = 'ambiguous'";
+    static const char open_stray_sql[] = "SELECT count(*) FROM stray WHERE state = 'open'";
 
     TRY(one_number(conn, open_sql, &ret_health->open, err));
     TRY(one_number(conn, oldest_sql, &ret_health->oldest_open_us, err));
     TRY(one_number(conn, submitting_sql, &ret_health->submitting, err));
     TRY(one_number(conn, unknown_sql, &ret_health->unknown, err));
     TRY(one_number(conn, review_sql, &ret_health->review, err));
+    TRY(one_number(conn, open_stray_sql, &ret_health->open_strays, err));
     return one_number(conn, stray_sql, &ret_health->ambiguous_strays, err);
 }
 

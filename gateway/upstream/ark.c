@@ -32,7 +32,7 @@ static void provider_watch(void *self, int64_t account_id, const char *upstream_
     struct ark *ark = self;
 
     if (ark->poller != NULL)
-        poller_watch(ark->poller, account_id, upstream_id, created_us);
+        poller_watch(ark->poller, account_id, upstream_id, created_us, false);
 }
 
 enum err_code ark_open(struct db *db, struct net *net, const struct crypto_keys *keys,

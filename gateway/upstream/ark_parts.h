@@ -48,7 +48,7 @@ enum limiter_kind { LIMITER_LIST, LIMITER_GET, LIMITER_DELETE, LIMITER_KINDS };
 struct limiter; /* thread-safe */
 struct limiter *limiter_new(void);
 void limiter_free(struct limiter **limiter);
-/* May a call of this kind start now? Never while somebody waits in limiter_wait. */
+/* May a call of this kind start now? Callers of this and of limiter_wait take turns. */
 bool limiter_try(struct limiter *limiter, const struct upstream_account *account,
                  enum limiter_kind kind);
 /* Waits for its turn; false when stopping. */
@@ -124,8 +124,9 @@ FALLIBLE poller_start(struct ark *ark, struct poller **ret_poller, struct err *e
 /* Starts no more calls; returns at once. */
 void poller_halt(struct poller *poller);
 void poller_stop(struct poller **poller);
+/* missing: Ark has answered 404 for it before. */
 void poller_watch(struct poller *poller, int64_t account_id, const char *upstream_id,
-                  int64_t created_us);
+                  int64_t created_us, bool missing);
 
 /* reconciler.c ------------------------------------------------------------------------- */
 

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { SECONDS_MAX = 86400 }; /* no video is longer than a day; microseconds must fit */
+
 static struct str text_of(const struct json_doc *doc, const struct json_value *object,
                           const char *name)
 {
@@ -30,20 +32,6 @@ static int64_t seconds_of(const struct json_value *object, const char *name)
     return int_of(object, name, &seconds) && seconds > 0 && seconds < INT64_MAX / 1000000
                ? seconds
                : 0;
-}
-
-static bool usable_id(struct str id)
-{
-    if (id.len == 0 || id.len > TASK_ID_MAX)
-        return false;
-    for (size_t i = 0; i < id.len; i++) {
-        char c = id.ptr[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '_' || c == '.'))
-            return false;
-    }
-    return true;
 }
 
 /* Only the words that Ark uses; ours ("unknown", "refused") are no statuses. */
@@ -86,7 +74,8 @@ bool ark_wire_task(const struct json_doc *doc, const struct json_value *value,
     const struct json_value *usage = json_get(value, "usage");
     const struct json_value *audio = json_get(value, "generate_audio");
 
-    if (!usable_id(task.id) || !ark_status(text_of(doc, value, "status"), &task.state))
+    if (!service_is_upstream_id(task.id) ||
+        !ark_status(text_of(doc, value, "status"), &task.state))
         return false;
     task.created_s = seconds_of(value, "created_at");
     task.updated_s = seconds_of(value, "updated_at");
@@ -95,7 +84,8 @@ bool ark_wire_task(const struct json_doc *doc, const struct json_value *value,
     task.ratio = text_of(doc, value, "ratio");
     task.tier = text_of(doc, value, "service_tier");
     task.safety_identifier = text_of(doc, value, "safety_identifier");
-    task.has_duration = int_of(value, "duration", &task.duration);
+    task.has_duration = int_of(value, "duration", &task.duration) && task.duration >= -1 &&
+                        task.duration <= SECONDS_MAX;
     task.has_frames = int_of(value, "frames", &task.frames);
     task.has_fps = int_of(value, "framespersecond", &task.fps);
     task.has_seed = int_of(value, "seed", &task.seed);
@@ -160,7 +150,7 @@ bool ark_wire_created(struct str body, char ret_id[TASK_ID_MAX + 1])
     const struct json_value *root = answer_parse(&answer, body);
     struct str id = root == NULL ? (struct str){"", 0} : text_of(answer.doc, root, "id");
 
-    return usable_id(id) && str_copy(ret_id, TASK_ID_MAX + 1, id);
+    return service_is_upstream_id(id) && str_copy(ret_id, TASK_ID_MAX + 1, id);
 }
 
 /* ---- redaction --------------------------------------------------------------- */

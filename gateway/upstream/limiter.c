@@ -10,7 +10,8 @@ enum { SPACING_US = 1050000 };
 
 struct pace {
     int64_t account_id;
-    int64_t next_us[LIMITER_KINDS]; /* monotonic */
+    int64_t next_us[LIMITER_KINDS];        /* monotonic */
+    int64_t waiter_next_us[LIMITER_KINDS]; /* waiters take every second turn at most */
     int waiting[LIMITER_KINDS];
 };
 
@@ -93,11 +94,18 @@ bool limiter_try(struct limiter *limiter, const struct upstream_account *account
     lock_take(&limiter->lock);
     struct pace *pace = pace_locked(limiter, account->id);
 
-    allowed = !limiter->stopping && pace->waiting[kind] == 0 && now_us >= pace->next_us[kind];
+    allowed = !limiter->stopping && now_us >= pace->next_us[kind] &&
+              (pace->waiting[kind] == 0 || now_us < pace->waiter_next_us[kind]);
     if (allowed)
         pace->next_us[kind] = now_us + spacing_us(account, kind);
     lock_drop(&limiter->lock);
     return allowed;
+}
+
+static int64_t turn_us(const struct pace *pace, enum limiter_kind kind)
+{
+    return pace->next_us[kind] > pace->waiter_next_us[kind] ? pace->next_us[kind]
+                                                            : pace->waiter_next_us[kind];
 }
 
 bool limiter_wait(struct limiter *limiter, const struct upstream_account *account,
@@ -109,12 +117,14 @@ bool limiter_wait(struct limiter *limiter, const struct upstream_account *accoun
     struct pace *pace = pace_locked(limiter, account->id);
 
     pace->waiting[kind]++;
-    while (!limiter->stopping && sys_mono_us() < pace->next_us[kind])
-        (void)lock_wait(&limiter->lock, pace->next_us[kind]);
+    while (!limiter->stopping && sys_mono_us() < turn_us(pace, kind))
+        (void)lock_wait(&limiter->lock, turn_us(pace, kind));
     pace->waiting[kind]--;
     allowed = !limiter->stopping;
-    if (allowed)
+    if (allowed) {
         pace->next_us[kind] = sys_mono_us() + spacing_us(account, kind);
+        pace->waiter_next_us[kind] = pace->next_us[kind] + spacing_us(account, kind) / 2;
+    }
     lock_drop(&limiter->lock);
     return allowed;
 }

@@ -79,14 +79,18 @@ void poller_put_back_soon_locked(struct poller *poller, struct poll_account *acc
 }
 
 void poller_watch(struct poller *poller, int64_t account_id, const char *upstream_id,
-                  int64_t created_us)
+                  int64_t created_us, bool missing)
 {
+    struct poll_entry *added = NULL;
+
     lock_take(&poller->lock);
     struct poll_account *account = account_locked(poller, account_id);
 
     if (account != NULL)
-        (void)poll_set_add(&account->open, str_from(upstream_id), created_us,
-                           sys_mono_us() + poller->ark->settings.poll_us / 2);
+        added = poll_set_add(&account->open, str_from(upstream_id), created_us,
+                             sys_mono_us() + poller->ark->settings.poll_us / 2);
+    if (added != NULL)
+        added->missing = missing;
     lock_drop(&poller->lock);
 }
 
@@ -176,6 +180,9 @@ static void start_call_locked(struct poller *poller, struct poll_account *accoun
         account->listing = account->listing || is_list;
         return;
     }
+    LOG(LOG_WARN, "poll_not_started", LOG_TEXT("account", account->limits.name),
+        LOG_TEXT("error", err_name(err.code)), LOG_TEXT("message", err.msg),
+        LOG_TEXT("detail", err.detail));
     for (size_t i = 0; i < count; i++)
         poller_put_back_soon_locked(poller, account, entries[i]);
     if (call != NULL)
@@ -228,7 +235,8 @@ static enum err_code watch_row(const struct task *task, void *ctx, struct err *e
     (void)err;
     reload->after = task->id;
     reload->count++;
-    poller_watch(reload->poller, task->account_id, task->upstream_id, task->created_us);
+    poller_watch(reload->poller, task->account_id, task->upstream_id, task->created_us,
+                 task->missing_us != 0);
     return ERR_OK;
 }
 

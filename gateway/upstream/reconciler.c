@@ -11,28 +11,32 @@ enum {
     JOB_STACK_BYTES = 512 * 1024
 };
 
+/* When an account is scanned next (monotonic): back to its oldest unknown attempt
+ * often, back to the oldest released one now and then. */
+struct plan {
+    int64_t account_id, scan_at_us, watch_at_us;
+};
+
 struct reconciler {
     struct ark *ark;
     struct lock lock;
     pthread_t thread;
     bool started, stopping;
-    int64_t sweep_at_us; /* monotonic, like the next two */
-    struct {
-        int64_t account_id, scan_at_us;
-    } plans[ARK_ACCOUNTS_MAX];
+    int64_t sweep_at_us; /* monotonic */
+    struct plan plans[ARK_ACCOUNTS_MAX];
     size_t plan_count;
 };
 
-static int64_t *plan_of(struct reconciler *reconciler, int64_t account_id)
+static struct plan *plan_of(struct reconciler *reconciler, int64_t account_id)
 {
     for (size_t i = 0; i < reconciler->plan_count; i++) {
         if (reconciler->plans[i].account_id == account_id)
-            return &reconciler->plans[i].scan_at_us;
+            return &reconciler->plans[i];
     }
     if (reconciler->plan_count == ARK_ACCOUNTS_MAX)
         return NULL;
-    reconciler->plans[reconciler->plan_count].account_id = account_id;
-    return &reconciler->plans[reconciler->plan_count++].scan_at_us;
+    reconciler->plans[reconciler->plan_count] = (struct plan){.account_id = account_id};
+    return &reconciler->plans[reconciler->plan_count++];
 }
 
 static bool find_account(struct ark *ark, int64_t account_id,
@@ -56,7 +60,7 @@ static void log_failure(const char *event, const struct err *err)
         LOG_TEXT("detail", err->detail));
 }
 
-static void scan_one(struct reconciler *reconciler, const struct adopt_work *work)
+static void scan_one(struct reconciler *reconciler, int64_t account_id, int64_t since_us)
 {
     struct ark *ark = reconciler->ark;
     struct upstream_account account;
@@ -64,12 +68,12 @@ static void scan_one(struct reconciler *reconciler, const struct adopt_work *wor
     struct scan *scan;
 
     /* Without a credential nothing can be asked; its attempts stay unknown. */
-    if (!find_account(ark, work->account_id, &account))
+    if (!find_account(ark, account_id, &account))
         return;
     scan = calloc(1, sizeof(*scan));
     if (scan == NULL)
         return;
-    enum err_code rc = scan_account(ark, &account, work->since_us, scan, &err);
+    enum err_code rc = scan_account(ark, &account, since_us, scan, &err);
 
     if (rc == ERR_OK)
         rc = adopt_scan(ark->service, account.id, scan->started_us, scan->tasks, scan->count,
@@ -92,19 +96,20 @@ static void scan_due(struct reconciler *reconciler)
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        int64_t *scan_at_us = plan_of(reconciler, work[i].account_id);
-        int64_t pause_us = work[i].urgent ? settings->scan_us : settings->watch_scan_us;
+        struct plan *plan = plan_of(reconciler, work[i].account_id);
         int64_t now_us = sys_mono_us();
 
-        if (scan_at_us == NULL)
+        if (plan == NULL)
             continue;
-        /* A new unknown outcome does not wait for the end of a watching pause. */
-        if (*scan_at_us > now_us + pause_us)
-            *scan_at_us = now_us + pause_us;
-        if (now_us < *scan_at_us)
+        if (now_us >= plan->watch_at_us) {
+            scan_one(reconciler, work[i].account_id, work[i].since_us);
+            plan->watch_at_us = sys_mono_us() + settings->watch_scan_us;
+        } else if (work[i].unknown_since_us != 0 && now_us >= plan->scan_at_us) {
+            scan_one(reconciler, work[i].account_id, work[i].unknown_since_us);
+        } else {
             continue;
-        scan_one(reconciler, &work[i]);
-        *scan_at_us = sys_mono_us() + pause_us;
+        }
+        plan->scan_at_us = sys_mono_us() + settings->scan_us;
     }
 }
 

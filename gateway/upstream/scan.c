@@ -103,6 +103,15 @@ static bool is_kept(const struct scan *scan, struct str id)
     return false;
 }
 
+/* A list of nothing may carry null for its items, but it says so. */
+static bool is_empty(const struct json_value *list)
+{
+    const struct json_value *total = json_get(list, "total");
+    int64_t count;
+
+    return total != NULL && json_int(total, &count) && count == 0;
+}
+
 /* The ids of a page that are young enough and not kept yet (a page moves on while
  * tasks are made); ret_last tells that no later page has young ones. A page that
  * cannot be read to its last item proves nothing. */
@@ -114,6 +123,11 @@ static enum err_code young_ids(struct scan_text *page, const struct scan *scan,
     size_t count = 0, seen = 0;
     bool past = false;
 
+    if (items == NULL && is_empty(json_root(page->doc))) {
+        *ret_count = 0;
+        *ret_last = true;
+        return ERR_OK;
+    }
     if (items == NULL || json_type(items) != JSON_ARRAY || json_count(items) > SCAN_PAGE)
         return err_detail(err, ERR_UPSTREAM, "scan: a list without usable items");
     for (const struct json_value *item = json_first(items); item != NULL;

@@ -275,6 +275,10 @@ static void test_content_items(void)
         {ITEM("{\"type\":\"text\",\"text\":7}"), "content[0].text"},
         {ITEM("{\"type\":\"text\",\"text\":[\"x\"]}"), "content[0].text"},
         {ITEM("{\"type\":\"text\",\"text\":\"\"}"), NULL}, /* blank is judged elsewhere */
+        {ITEM("{\"type\":\"text\",\"text\":\"a cat --rs 4k\"}"), "content[0].text"},
+        {ITEM("{\"type\":\"text\",\"text\":\"a cat --DUR\\t15\"}"), "content[0].text"},
+        {ITEM("{\"type\":\"text\",\"text\":\"--ratio=1:1\"}"), "content[0].text"},
+        {ITEM("{\"type\":\"text\",\"text\":\"a cat --rsvp now --wm true -- rs\"}"), NULL},
         {ITEM("{\"type\":\"image_url\"}"), "content[0].image_url"},
         {ITEM("{\"type\":\"image_url\",\"image_url\":\"https://x\"}"), "content[0].image_url"},
         {ITEM("{\"type\":\"image_url\",\"video_url\":{\"url\":\"https://x\"}}"),

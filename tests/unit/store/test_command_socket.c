@@ -114,7 +114,7 @@ static void limits(void)
     buf_reset(&answer);
     CHECK_INT("only whole requests were served", served, 1);
     CHECK_INT("answer too long", command_socket_call(fx.dir, STR("big"), &answer, &fx.err),
-              ERR_IO);
+              ERR_BUSY);
     CLEANUP(buf_fini) struct buf small = {0};
     buf_init(&small, 3);
     CHECK_INT("no room here", command_socket_call(fx.dir, STR("hello"), &small, &fx.err),

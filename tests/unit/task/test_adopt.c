@@ -436,12 +436,12 @@ static void test_what_is_to_be_scanned(void)
     CHECK_INT("unknown", count, 1);
     CHECK_INT("account", work[0].account_id, account_a(&world));
     CHECK_INT("since", work[0].since_us, world_attempt(&world, &first).created_us);
-    CHECK_TRUE("urgent", work[0].urgent);
+    CHECK_INT("unknown since", work[0].unknown_since_us, work[0].since_us);
     scan_ok(&world, "release", true, NULL, 0);
     scan_ok(&world, "release", true, NULL, 0);
     CHECK_OK("released", adopt_pending(&world.service, work, 4, &count, &err), &err);
     CHECK_INT("released", count, 1);
-    CHECK_TRUE("watched only", !work[0].urgent);
+    CHECK_INT("watched only", work[0].unknown_since_us, 0);
     world.service.settings.unknown_watch_us = -MINUTE;
     CHECK_OK("a week later", adopt_pending(&world.service, work, 4, &count, &err), &err);
     CHECK_INT("a week later", count, 0);
