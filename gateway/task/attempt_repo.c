@@ -211,11 +211,15 @@ enum err_code attempt_repo_unsettled(struct db_conn *conn, int64_t account_id,
                                      int64_t watched_since_us, struct attempt *ret_attempts,
                                      size_t max, size_t *ret_count, struct err *err)
 {
-    /* cross-tenant: Ark's tasks name no tenant */
+    /* cross-tenant: Ark's tasks name no tenant. One part for each partial index. */
     static const char sql[] =
-        "SELECT " ATTEMPT_COLUMNS " FROM attempt WHERE account_id = $1"
-        " AND (state IN ('prepared', 'unknown') OR (state = 'released' AND created_us > $2))"
-        " ORDER BY CASE state WHEN 'released' THEN 1 ELSE 0 END, task_id LIMIT $3";
+        "SELECT " ATTEMPT_COLUMNS ", 0 AS later FROM attempt"
+        " WHERE account_id = $1 AND state = 'prepared'"
+        " UNION ALL SELECT " ATTEMPT_COLUMNS ", 0 FROM attempt"
+        " WHERE account_id = $1 AND state = 'unknown'"
+        " UNION ALL SELECT " ATTEMPT_COLUMNS ", 1 FROM attempt"
+        " WHERE account_id = $1 AND state = 'released' AND created_us > $2"
+        " ORDER BY later, task_id LIMIT $3";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
@@ -240,27 +244,46 @@ enum err_code attempt_repo_expired(struct db_conn *conn, int64_t before_us,
     return read_attempts(st, ret_attempts, max, ret_count, err);
 }
 
+/* The row of an account, which come in order, so it is the last one or a new one. */
+static struct adopt_work *work_of(struct adopt_work *work, size_t *inout_count, size_t max,
+                                  int64_t account_id)
+{
+    if (*inout_count > 0 && work[*inout_count - 1].account_id == account_id)
+        return &work[*inout_count - 1];
+    if (*inout_count == max)
+        return NULL;
+    work[*inout_count] = (struct adopt_work){.account_id = account_id, .since_us = INT64_MAX};
+    return &work[(*inout_count)++];
+}
+
 enum err_code attempt_repo_work(struct db_conn *conn, int64_t watched_since_us,
                                 struct adopt_work *ret_work, size_t max, size_t *ret_count,
                                 struct err *err)
 {
     /* cross-tenant: what a scan of each account must look for */
     static const char sql[] =
-        "SELECT account_id, min(created_us),"
-        " min(CASE state WHEN 'unknown' THEN created_us END)"
-        " FROM attempt WHERE state = 'unknown' OR (state = 'released' AND created_us > $1)"
-        " GROUP BY account_id ORDER BY account_id";
+        "SELECT account_id, state, min(created_us) FROM attempt WHERE state = 'unknown'"
+        " GROUP BY account_id, state"
+        " UNION ALL SELECT account_id, state, min(created_us) FROM attempt"
+        " WHERE state = 'released' AND created_us > $1 GROUP BY account_id, state"
+        " ORDER BY 1";
     CLEANUP(db_done) struct db_stmt *st = NULL;
-    enum db_step step = DB_DONE;
+    enum db_step step;
     size_t count = 0;
 
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_i64(st, 1, watched_since_us);
-    while (count < max && (step = db_step(st, err)) == DB_ROW)
-        ret_work[count++] =
-            (struct adopt_work){.account_id = db_get_i64(st, 0),
-                                .since_us = db_get_i64(st, 1),
-                                .unknown_since_us = db_is_null(st, 2) ? 0 : db_get_i64(st, 2)};
+    while ((step = db_step(st, err)) == DB_ROW) {
+        struct adopt_work *work = work_of(ret_work, &count, max, db_get_i64(st, 0));
+        int64_t since_us = db_get_i64(st, 2);
+
+        if (work == NULL)
+            continue;
+        if (since_us < work->since_us)
+            work->since_us = since_us;
+        if (str_is(db_get_text(st, 1), "unknown"))
+            work->unknown_since_us = since_us;
+    }
     if (step == DB_FAIL)
         return err->code;
     *ret_count = count;

@@ -60,14 +60,16 @@ enum err_code idempotency_repo_add(struct db_conn *conn, const struct scope *sco
 }
 
 enum err_code idempotency_repo_drop(struct db_conn *conn, const struct scope *scope,
-                                    int64_t task_id, struct err *err)
+                                    struct str key, int64_t task_id, struct err *err)
 {
-    static const char sql[] = "DELETE FROM idempotency WHERE tenant_id = $1 AND task_id = $2";
+    static const char sql[] =
+        "DELETE FROM idempotency WHERE tenant_id = $1 AND key = $2 AND task_id = $3";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_i64(st, 1, scope->tenant_id);
-    db_bind_i64(st, 2, task_id);
+    db_bind_text(st, 2, key);
+    db_bind_i64(st, 3, task_id);
     return db_run(st, err);
 }
 

@@ -133,7 +133,8 @@ enum err_code submit_commit_refused(struct db_conn *conn, void *ctx, struct err 
                      STR("refused upstream"), err));
     if (task.minted_public)
         return fail_published(conn, outcome, &task, err);
-    TRY(idempotency_repo_drop(conn, scope, task.id, err));
+    if (create->draft->idempotency_key.len > 0)
+        TRY(idempotency_repo_drop(conn, scope, create->draft->idempotency_key, task.id, err));
     TRY(task_repo_move(conn, scope, &task, TASK_REFUSED, outcome->now_us,
                        err_name(outcome->why->code), err));
     create->task = task;

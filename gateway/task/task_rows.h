@@ -107,8 +107,9 @@ FALLIBLE idempotency_repo_find(struct db_conn *conn, const struct scope *scope, 
 FALLIBLE idempotency_repo_add(struct db_conn *conn, const struct scope *scope, struct str key,
                               const struct idempotency *row, int64_t not_before_us,
                               struct err *err);
-FALLIBLE idempotency_repo_drop(struct db_conn *conn, const struct scope *scope, int64_t task_id,
-                               struct err *err);
+/* Frees the key, unless another task has it by now. */
+FALLIBLE idempotency_repo_drop(struct db_conn *conn, const struct scope *scope, struct str key,
+                               int64_t task_id, struct err *err);
 FALLIBLE idempotency_repo_sweep(struct db_conn *conn, int64_t before_us, struct err *err);
 
 /* stray_repo.c ---------------------------------------------------------------- */

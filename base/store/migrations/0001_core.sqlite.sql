@@ -212,7 +212,8 @@ CREATE TABLE attempt (
     detail       TEXT,              -- may not
     PRIMARY KEY (task_id, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX attempt_open ON attempt (account_id, deadline_us) WHERE state IN ('prepared', 'unknown');
+CREATE INDEX attempt_prepared ON attempt (account_id, deadline_us) WHERE state = 'prepared';
+CREATE INDEX attempt_unknown ON attempt (account_id, created_us) WHERE state = 'unknown';
 CREATE INDEX attempt_released ON attempt (account_id, created_us) WHERE state = 'released';
 CREATE TABLE evidence (
     task_id  INTEGER PRIMARY KEY REFERENCES task (id),
