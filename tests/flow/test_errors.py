@@ -4,7 +4,7 @@ status, code, type, member, and that nothing was sent and no money moved."""
 import json
 import socket
 
-from arkgate import BASE, text_to_video
+from arkgate import BASE, text_to_video, wait_for
 
 TYPES = {400: "BadRequest", 413: "BadRequest", 401: "Unauthorized", 402: "PaymentRequired",
          403: "Forbidden", 404: "NotFound", 405: "NotFound", 409: "Conflict"}
@@ -45,6 +45,9 @@ class Untouched:
                 self.inst.rows("SELECT count(*) AS n FROM task"))
 
     def __enter__(self):
+        # What earlier tests made must have ended, or its end moves money here.
+        wait_for("no task is open", lambda: self.inst.rows(
+            "SELECT count(*) AS n FROM task WHERE ended_us IS NULL")[0]["n"] == 0)
         self.before = self.snapshot()
         return self.inst
 
