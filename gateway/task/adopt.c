@@ -25,7 +25,9 @@ struct adoption {
     size_t *partners;
     bool *wanted;
     struct upstream_task *unowned;
-    /* Written by the closure: what to watch from now on. */
+    size_t only; /* decide this attempt alone; SIZE_MAX: all */
+    /* Written by the closure: how many there were, what to watch from now on. */
+    size_t attempt_count;
     size_t *adopted;
     size_t adopted_count;
 };
@@ -220,9 +222,25 @@ static enum err_code decide(struct db_conn *conn, void *ctx, struct err *err)
             adoption->verdicts[i] == MATCH_ONE)
             adoption->verdicts[i] = MATCH_AMBIGUOUS;
     }
-    for (size_t i = 0; i < attempt_count; i++)
-        TRY(apply(conn, adoption, i, err));
+    adoption->attempt_count = attempt_count;
+    for (size_t i = 0; i < attempt_count; i++) {
+        if (adoption->only == SIZE_MAX || adoption->only == i)
+            TRY(apply(conn, adoption, i, err));
+    }
     return record_strays(conn, adoption, attempt_count, unowned_count, err);
+}
+
+static void watch_adopted(const struct adoption *adoption)
+{
+    const struct provider *provider = adoption->service->provider;
+
+    for (size_t i = 0; i < adoption->adopted_count; i++) {
+        const struct task *task = &adoption->attempts[adoption->adopted[i]].task;
+
+        provider->watch(provider->self, task->account_id, task->upstream_id, task->created_us);
+        LOG(LOG_INFO, "task_adopted", LOG_TEXT("task", task->minted_id),
+            LOG_TEXT("upstream_id", task->upstream_id));
+    }
 }
 
 enum err_code adopt_scan(struct task_service *service, int64_t account_id, int64_t started_us,
@@ -235,6 +253,7 @@ enum err_code adopt_scan(struct task_service *service, int64_t account_id, int64
         .now_us = sys_now_us(),
         .strays = strays,
         .count = count,
+        .only = SIZE_MAX,
     };
     CLEANUP(arena_fini) struct arena arena = {0};
     size_t row_bytes = sizeof(struct attempt) + sizeof(struct match_attempt) +
@@ -253,17 +272,23 @@ enum err_code adopt_scan(struct task_service *service, int64_t account_id, int64
         adoption.partners == NULL || adoption.adopted == NULL || adoption.wanted == NULL ||
         adoption.unowned == NULL)
         return err_detail(err, ERR_INTERNAL, "no memory for a scan of %zu tasks", count);
-    TRY(db_write(service->db, decide, &adoption, err));
-    (void)FAULT_POINT("adopt.after_commit");
-    for (size_t i = 0; i < adoption.adopted_count; i++) {
-        const struct task *task = &adoption.attempts[adoption.adopted[i]].task;
+    enum err_code first = db_write(service->db, decide, &adoption, err);
 
-        service->provider->watch(service->provider->self, task->account_id, task->upstream_id,
-                                 task->created_us);
-        LOG(LOG_INFO, "task_adopted", LOG_TEXT("task", task->minted_id),
-            LOG_TEXT("upstream_id", task->upstream_id));
+    (void)FAULT_POINT("adopt.after_commit");
+    if (first == ERR_OK) {
+        watch_adopted(&adoption);
+        return ERR_OK;
     }
-    return ERR_OK;
+    /* One of them is at fault; the others must not wait for it. Rows that came to an
+     * end in between are gone from the list, so a position may be decided twice or be
+     * left to the next scan, never wrongly: each closure looks at all afresh. */
+    for (adoption.only = 0; adoption.only < adoption.attempt_count; adoption.only++) {
+        struct err each = {0};
+
+        if (db_write(service->db, decide, &adoption, &each) == ERR_OK)
+            watch_adopted(&adoption);
+    }
+    return first;
 }
 
 struct pending {

@@ -17,17 +17,17 @@ enum {
 /* Until the twin has an outcome, or its send deadline has passed. */
 static enum err_code wait_for_twin(struct create *create, struct err *err)
 {
+    struct db *db = create->service->db;
     int64_t pause_us = 2000;
 
-    for (;;) {
-        TRY(db_read(create->service->db, submit_commit_read_twin, create, err));
-        if (create->task.state != TASK_SUBMITTING)
-            return ERR_OK;
+    while (create->task.state == TASK_SUBMITTING) {
         if (sys_now_us() > create->attempt.deadline_us)
-            return db_write(create->service->db, submit_commit_publish_minted, create, err);
+            return db_write(db, submit_commit_publish_minted, create, err);
         sys_sleep_us(pause_us);
         pause_us = pause_us < 50000 ? pause_us * 2 : pause_us;
+        TRY(db_read(db, submit_commit_read_twin, create, err));
     }
+    return ERR_OK;
 }
 
 /* The answer of the create that has the key: at once when it is known, else when
@@ -36,16 +36,19 @@ static enum err_code answer_as_twin(struct create *create, struct submit_result 
                                     struct err *err)
 {
     const struct scope *scope = create->scope;
-    enum err_code rc;
 
     if (!crypto_equal(create->twin.body_hash, create->body_hash, CRYPTO_HASH_BYTES))
         return err_set(err, ERR_KEY_REUSED,
                        "the idempotency key was used with another request body");
-    TRY(waiting_enter(create->service->waiting, scope->tenant_id, err));
-    rc = wait_for_twin(create, err);
-    waiting_leave(create->service->waiting, scope->tenant_id);
-    if (rc != ERR_OK)
-        return rc;
+    TRY(db_read(create->service->db, submit_commit_read_twin, create, err));
+    if (create->task.state == TASK_SUBMITTING) {
+        TRY(waiting_enter(create->service->waiting, scope->tenant_id, err));
+        enum err_code rc = wait_for_twin(create, err);
+
+        waiting_leave(create->service->waiting, scope->tenant_id);
+        if (rc != ERR_OK)
+            return rc;
+    }
     /* An id that this token could not read would be no answer. */
     if (scope->own_only && strcmp(create->task.token_identity, scope->identity) != 0)
         return err_set(err, ERR_KEY_REUSED, "the idempotency key was used with another token");

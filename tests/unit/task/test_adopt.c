@@ -379,6 +379,30 @@ static void test_late_loss_without_usage_stops_nobody(void)
     world_fini(&world);
 }
 
+/* A row that cannot be decided (here its hold is gone) fails the scan, but holds up no
+ * other match. */
+static void test_one_bad_row_holds_up_nobody(void)
+{
+    struct world world;
+    struct err err = {0};
+
+    world_init(&world, YUAN(100));
+    world.script.inject = true;
+    struct task broken = world_unknown(&world), good = world_unknown(&world);
+    struct upstream_task stray = stray_of(&world, &good, "cgt-good", TASK_RUNNING);
+
+    world_tamper(&world,
+                 "DELETE FROM hold WHERE task = (SELECT minted_id FROM task WHERE id = $1)",
+                 broken.id);
+    (void)scan(&world, true, NULL, 0, &err); /* the first clean scan of both */
+    CHECK_TRUE("the second one releases, and cannot",
+               scan(&world, true, &stray, 1, &err) != ERR_OK);
+    check_state(&world, "broken", broken.minted_id, TASK_UNKNOWN);
+    check_state(&world, "good", good.minted_id, TASK_QUEUED);
+    CHECK_TEXT("watched", world.script.watched, "cgt-good");
+    world_fini(&world);
+}
+
 /* A thousand attempts that are only watched must not hide the one that is unknown. */
 static void test_many_released_hide_nobody(void)
 {
@@ -483,5 +507,6 @@ CHECK_MAIN(CHECK_TEST(test_by_identifier), CHECK_TEST(test_one_and_only_one),
            CHECK_TEST(test_late_failure_costs_nothing),
            CHECK_TEST(test_late_only_while_watched),
            CHECK_TEST(test_late_loss_without_usage_stops_nobody),
+           CHECK_TEST(test_one_bad_row_holds_up_nobody),
            CHECK_TEST(test_many_released_hide_nobody), CHECK_TEST(test_what_is_to_be_scanned),
            CHECK_TEST(test_unowned))
