@@ -65,8 +65,7 @@ def test_the_end_with_a_hung_upstream(ctx):
     client = threading.Thread(
         target=lambda: answers.append(inst.serve.create(inst.token, text_to_video())))
     client.start()
-    while inst.sim.state()["calls"]["create"] < 1:
-        time.sleep(0.05)
+    wait_for("the create is on its way", lambda: inst.sim.state()["calls"]["create"] == 1)
     begun = time.monotonic()
     inst.serve.stop()
     client.join()
