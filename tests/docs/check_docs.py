@@ -64,7 +64,9 @@ def run_real_start(text, binary, bad):
             return bad(f"README: the real start no longer uses port {port}")
         code = code.replace(f":{port}", f":{free_port()}")
     with tempfile.TemporaryDirectory(prefix="readme-") as folder:
-        env = {**os.environ, "PATH": os.path.dirname(binary) + ":" + os.environ["PATH"]}
+        # The tests' own variables are no settings, and the program refuses what is none.
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("ARKGATE_")}
+        env = {**clean, "PATH": os.path.dirname(binary) + ":" + os.environ["PATH"]}
         script = "set -eu\n" + code + "\nkill $(jobs -p)\nwait\n"
         ran = subprocess.Popen(["bash", "-c", script], cwd=folder, env=env, text=True, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, start_new_session=True)
