@@ -40,6 +40,18 @@ bool state_parse(struct str name, enum task_state *ret_state)
     return false;
 }
 
+enum task_state state_shown(enum task_state state)
+{
+    switch (state) {
+    case TASK_WAITING:
+    case TASK_SUBMITTING:
+    case TASK_UNKNOWN:
+        return TASK_QUEUED;
+    default:
+        return state;
+    }
+}
+
 bool state_is_terminal(enum task_state state)
 {
     return states[state].may_become == 0;

@@ -37,6 +37,9 @@ enum task_state {
 };
 const char *state_name(enum task_state state);
 bool state_parse(struct str name, enum task_state *ret_state);
+/* What a client of Ark is told: waiting, submitting and unknown are "queued". The
+ * column task.shown says the same. */
+enum task_state state_shown(enum task_state state);
 /* No move leads out of it. */
 bool state_is_terminal(enum task_state state);
 /* ERR_CONFLICT when the table has no such move. */
@@ -239,6 +242,39 @@ FALLIBLE expire_keys(struct task_service *service, struct err *err);
  * as it was asked for (cut to 64 bytes). */
 FALLIBLE query_task(struct task_service *service, const struct scope *scope, struct str id,
                     struct task *ret_task, struct err *err);
+
+/* list.c -------------------------------------------------------------------------- */
+
+enum {
+    LIST_PAGE_DEFAULT = 20,
+    LIST_PAGE_MAX = 500, /* as Ark's */
+    LIST_IDS_MAX = 500,  /* likewise */
+    /* With the largest page half a billion tasks, more than one database holds. */
+    LIST_PAGE_NUM_MAX = 1000000
+};
+/* Which tasks; an absent condition holds for all. Refused ones are in no list. */
+struct task_list_filter {
+    bool has_status;
+    enum task_state status;    /* as state_shown gives it */
+    const struct model *model; /* NULL: any */
+    struct str tier;           /* empty: any */
+    bool has_ids;
+    const struct str *ids; /* public, minted or upstream; at most LIST_IDS_MAX */
+    size_t id_count;
+    int64_t page_num, page_size; /* from 1 */
+};
+/* Who is told what a list holds: begin with the number of all matches, then item for
+ * each task of the page. They run inside of a read snapshot and may not wait. */
+struct task_list_reader {
+    enum err_code (*begin)(int64_t total, void *ctx, struct err *err);
+    enum err_code (*item)(const struct task *task, void *ctx, struct err *err);
+    void *ctx;
+};
+/* The matches within the scope, newest first. Ids that are not found, or are another
+ * tenant's, are left out. */
+FALLIBLE list_page(struct task_service *service, const struct scope *scope,
+                   const struct task_list_filter *filter, const struct task_list_reader *reader,
+                   struct err *err);
 
 /* settle.c ------------------------------------------------------------------------ */
 

@@ -78,6 +78,30 @@ enum err_code task_repo_owner(struct db_conn *conn, int64_t account_id, struct s
     return err->code;
 }
 
+/* What lists count of the tasks like this one, in a state. Refused tasks are hidden
+ * and not counted. */
+static enum err_code count_task(struct db_conn *conn, const struct task *task,
+                                enum task_state state, int64_t change, struct err *err)
+{
+    static const char sql[] =
+        "INSERT INTO task_count (tenant_id, token_identity, model, tier, state, n)"
+        " VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (tenant_id, token_identity, model, tier, state)"
+        " DO UPDATE SET n = task_count.n + excluded.n";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    if (state == TASK_REFUSED)
+        return ERR_OK;
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_i64(st, 1, task->tenant_id);
+    db_bind_text(st, 2, str_from(task->token_identity));
+    db_bind_text(st, 3, str_from(task->model));
+    db_bind_text(st, 4, str_from(task->tier));
+    db_bind_text(st, 5, str_from(state_name(state_shown(state))));
+    db_bind_i64(st, 6, change);
+    return db_run(st, err);
+}
+
 enum err_code task_repo_insert(struct db_conn *conn, const struct scope *scope,
                                struct task *task, struct err *err)
 {
@@ -122,7 +146,10 @@ enum err_code task_repo_insert(struct db_conn *conn, const struct scope *scope,
     switch (db_step(st, err)) {
     case DB_ROW:
         task->id = db_get_i64(st, 0);
-        return ERR_OK;
+        task->tenant_id = scope->tenant_id;
+        str_copy_cut(task->token_identity, sizeof(task->token_identity),
+                     str_from(scope->identity));
+        return count_task(conn, task, task->state, 1, err);
     case DB_DONE:
         return err_detail(err, ERR_INTERNAL, "insert returned no id");
     case DB_FAIL:
@@ -177,6 +204,10 @@ enum err_code task_repo_move(struct db_conn *conn, const struct scope *scope, st
         return err_detail(err, ERR_CONFLICT, "task %s is no longer %s", task->minted_id,
                           state_name(task->state));
     TRY(add_event(conn, task, to, now_us, note, err));
+    if (state_shown(task->state) != state_shown(to)) {
+        TRY(count_task(conn, task, task->state, -1, err));
+        TRY(count_task(conn, task, to, 1, err));
+    }
     task->state = to;
     task->updated_us = now_us;
     task->ended_us = state_is_terminal(to) ? now_us : 0;

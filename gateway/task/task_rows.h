@@ -25,11 +25,12 @@ FALLIBLE task_repo_load(struct db_conn *conn, const struct scope *scope, int64_t
  * when no row owns it. */
 FALLIBLE task_repo_owner(struct db_conn *conn, int64_t account_id, struct str upstream_id,
                          bool *ret_found, struct task *ret_task, struct err *err);
-/* A new row in state submitting; sets task->id. */
+/* A new row in state submitting, counted for lists; sets task->id and whose it is. */
 FALLIBLE task_repo_insert(struct db_conn *conn, const struct scope *scope, struct task *task,
                           struct err *err);
-/* The one mover: asks the state table, compares and sets, writes the event and
- * updates *task. ERR_CONFLICT when the row is no longer in task->state. */
+/* The one mover: asks the state table, compares and sets, writes the event, moves
+ * the count for lists and updates *task. ERR_CONFLICT when the row is no longer in task->state.
+ */
 FALLIBLE task_repo_move(struct db_conn *conn, const struct scope *scope, struct task *task,
                         enum task_state to, int64_t now_us, const char *note, struct err *err);
 /* Writes what Ark said at the end: sizes, usage, links, error. */
@@ -50,6 +51,26 @@ FALLIBLE task_repo_add_evidence(struct db_conn *conn, const struct scope *scope,
 FALLIBLE task_repo_overdue(struct db_conn *conn, int64_t before_us, int64_t *ret_ids,
                            int64_t *ret_tenants, size_t max, size_t *ret_count,
                            struct err *err);
+
+/* task_list_repo.c --------------------------------------------------------- */
+
+/* A task's place in a list. */
+struct task_list_key {
+    int64_t created_us, id;
+};
+/* Matches of a filter without its ids, from the kept counts. */
+FALLIBLE task_list_repo_count(struct db_conn *conn, const struct scope *scope,
+                              const struct task_list_filter *filter, int64_t *ret_count,
+                              struct err *err);
+/* At most limit of them behind the first offset, newest first. */
+FALLIBLE task_list_repo_page(struct db_conn *conn, const struct scope *scope,
+                             const struct task_list_filter *filter, int64_t offset,
+                             int64_t limit, const struct task_list_reader *reader,
+                             struct err *err);
+/* One of the filter's ids: *ret_found is false when it is not there or does not match. */
+FALLIBLE task_list_repo_find(struct db_conn *conn, const struct scope *scope,
+                             const struct task_list_filter *filter, struct str id,
+                             bool *ret_found, struct task_list_key *ret_key, struct err *err);
 
 /* attempt_repo.c ------------------------------------------------------------ */
 

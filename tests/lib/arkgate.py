@@ -441,11 +441,25 @@ def _check_charges(tenant, entries, tasks, bad):
             bad(f"tenant {tenant}: {name} charged {[p['amount_nano'] for p in parts]}, due {due}")
 
 
+def _check_counts(inst, bad):
+    """What lists say without counting is what counting would say; tasks may move
+    meanwhile, so one statement reads both."""
+    key = "tenant_id, token_identity, model, tier"
+    rows = inst.rows(
+        f"SELECT 1 AS kept, {key}, state, n FROM task_count WHERE n <> 0 UNION ALL"
+        f" SELECT 0, {key}, CASE WHEN state IN ('waiting', 'submitting', 'unknown') THEN 'queued' ELSE state END"
+        f" AS s, count(*) FROM task WHERE state <> 'refused' GROUP BY {key}, s")
+    kept, real = ({tuple(row.values())[1:] for row in rows if row["kept"] == side} for side in (1, 0))
+    if kept != real:
+        bad(f"task_count says {sorted(kept - real)}, the tasks say {sorted(real - kept)}")
+
+
 def check_invariants(inst, sim=None):
     """Raises with everything that does not hold."""
     troubles = []
     _check_upstream(inst, sim, troubles.append)
     _check_money(inst, troubles.append)
+    _check_counts(inst, troubles.append)
     for command in (("ledger", "verify"), ("audit", "verify")):
         ran = inst.cli(*command, status=None)
         if ran.returncode != 0:

@@ -161,6 +161,8 @@ CREATE TABLE task (
     account_id      INTEGER NOT NULL REFERENCES upstream_account (id),
     credential_id   INTEGER NOT NULL REFERENCES upstream (id),
     state           TEXT NOT NULL,
+    shown           TEXT NOT NULL GENERATED ALWAYS AS -- state as tenants read it
+                        (CASE WHEN state IN ('waiting', 'submitting', 'unknown') THEN 'queued' ELSE state END) STORED,
     dialect         TEXT NOT NULL,
     model           TEXT NOT NULL,     -- canonical
     model_asked     TEXT NOT NULL,     -- as the tenant wrote it
@@ -190,8 +192,22 @@ CREATE TABLE task (
     last_frame_url  TEXT
 ) STRICT;
 CREATE UNIQUE INDEX task_by_upstream ON task (upstream_id, account_id) WHERE upstream_id IS NOT NULL;
-CREATE INDEX task_by_tenant ON task (tenant_id, created_us, id);
+-- What tenants list, newest first. Refused tasks are in no list.
+CREATE INDEX task_by_tenant ON task (tenant_id, created_us, id) WHERE state <> 'refused';
+CREATE INDEX task_by_identity ON task (tenant_id, token_identity, created_us, id) WHERE state <> 'refused';
+CREATE INDEX task_by_model ON task (tenant_id, model, created_us, id) WHERE state <> 'refused';
+CREATE INDEX task_by_shown ON task (tenant_id, shown, created_us, id) WHERE state <> 'refused';
 CREATE INDEX task_open ON task (account_id, id) WHERE ended_us IS NULL;
+-- How many tasks a list would find; kept in the transaction that inserts or moves one.
+CREATE TABLE task_count (
+    tenant_id      INTEGER NOT NULL REFERENCES tenant (id),
+    token_identity TEXT NOT NULL,
+    model          TEXT NOT NULL,
+    tier           TEXT NOT NULL,
+    state          TEXT NOT NULL,  -- task.shown
+    n              INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, token_identity, model, tier, state)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE attempt (
     task_id      INTEGER NOT NULL REFERENCES task (id),
     number       INTEGER NOT NULL,  -- 1, then one more for each other account tried

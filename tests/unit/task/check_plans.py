@@ -42,13 +42,15 @@ def main():
     # Indexes over few rows: open tasks, unsettled attempts, holds in review.
     partial = {row[0] for row in db.execute(
         "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '%WHERE%'"
-        " AND name NOT IN ('task_by_upstream', 'ledger_by_ref')")}
+        " AND sql NOT LIKE '%IS NOT NULL' AND sql NOT LIKE '%<> ''refused'''")}
     passed = failed = 0
     for path, sql in statements():
         count = len(set(re.findall(r"\$\d+", sql)))
         plan = db.execute("EXPLAIN QUERY PLAN " + re.sub(r"\$(\d+)", r"?\1", sql), [0] * count)
         walks = [row[3] for row in plan if re.match(rf"SCAN ({GROWING})\b", row[3])
                  and not partial & set(row[3].split())]
+        if path.endswith("task_list_repo.c"):  # a page comes in the order of an index
+            walks += [row[3] for row in plan if "TEMP B-TREE" in row[3] or re.match(r"SCAN task_count", row[3])]
         if walks and not any(text in sql for text in MEANT):
             failed += 1
             print(f"{path}: {sql}\n    {walks}")
