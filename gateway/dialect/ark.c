@@ -81,11 +81,25 @@ static enum err_code get_task(struct request *rq, struct err *err)
     return ark_encode_task(&task, &rq->rsp.body, err);
 }
 
+/* GET …/contents/generations/tasks */
+static enum err_code list_tasks(struct request *rq, struct err *err)
+{
+    struct ark_list list = {.body = &rq->rsp.body};
+    struct task_list_reader reader = {ark_list_begin, ark_list_item, &list};
+    struct task_list_filter filter;
+
+    TRY(ark_list_decode(rq, &filter, err));
+    TRY(list_page(&rq->app->tasks, &rq->scope, &filter, &reader, err));
+    return ark_list_end(&list, err);
+}
+
 static const struct route routes[] = {
     /* method  path                          operation      body    handler */
     {"POST", "/api/v3" TASKS, "createTask", true, create_task},
+    {"GET", "/api/v3" TASKS, "listTasks", false, list_tasks},
     {"GET", "/api/v3" TASKS "/*", "getTask", false, get_task},
     {"POST", "/volcark/api/v3" TASKS, "createTask", true, create_task},
+    {"GET", "/volcark/api/v3" TASKS, "listTasks", false, list_tasks},
     {"GET", "/volcark/api/v3" TASKS "/*", "getTask", false, get_task},
 };
 

@@ -15,6 +15,22 @@ FALLIBLE ark_decode_create(const struct json_doc *doc, struct str body,
 
 /* ark_encode.c: a task as GET shows it ------------------------------------------ */
 FALLIBLE ark_encode_task(const struct task *task, struct buf *body, struct err *err);
+/* As an item of the list that is being written: a failure stands there twice, for
+ * clients that read it from failure_reason. */
+FALLIBLE ark_encode_item(const struct task *task, struct json_out *out, struct err *err);
+
+/* ark_list.c: a list's query, and its answer written as the tasks come ----------- */
+struct ark_list {
+    struct buf *body;
+    struct json_out out;
+};
+/* The filter borrows from the request. ERR_INVALID names the parameter. */
+FALLIBLE ark_list_decode(struct request *rq, struct task_list_filter *ret_filter,
+                         struct err *err);
+/* For a task_list_reader whose ctx is a struct ark_list. */
+enum err_code ark_list_begin(int64_t total, void *ctx, struct err *err);
+enum err_code ark_list_item(const struct task *task, void *ctx, struct err *err);
+FALLIBLE ark_list_end(struct ark_list *list, struct err *err);
 
 /* ark_errmap.c: codes, types and texts of errors on this wire -------------------- */
 void ark_errmap_put(struct request *rq, const struct err *err);

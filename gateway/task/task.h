@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The use cases of a task's life: submit, query, settle, adopt, resolve. They
+/* The use cases of a task's life: submit, query, list, settle, adopt, resolve. They
  * know tenants, money and rows, and reach Ark through the provider table alone;
  * they know no HTTP, no wire format and no curl. */
 #ifndef ARKGATE_GATEWAY_TASK_H
