@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+static const char ids_name[] = "filter.task_ids";
+
 static enum err_code read_number(struct request *rq, const char *name, int64_t max,
                                  int64_t absent, int64_t *ret_number, struct err *err)
 {
@@ -81,33 +83,42 @@ static struct str next_id(struct str *rest, bool *ret_last)
     return str_trim(id);
 }
 
+struct ids {
+    struct str *items; /* LIST_IDS_MAX of them */
+    size_t count;
+};
+
+static enum err_code add_ids(struct str value, void *ctx, struct err *err)
+{
+    struct ids *ids = ctx;
+    bool last;
+
+    do {
+        struct str id = next_id(&value, &last);
+
+        if (id.len == 0)
+            return err_field(err, ids_name, "%s holds an empty id", ids_name);
+        if (ids->count == LIST_IDS_MAX)
+            return err_field(err, ids_name, "%s holds more than %d ids", ids_name,
+                             LIST_IDS_MAX);
+        ids->items[ids->count++] = id;
+    } while (!last);
+    return ERR_OK;
+}
+
 /* The SDKs repeat the key; others send one list with commas. */
 static enum err_code read_ids(struct request *rq, struct task_list_filter *filter,
                               struct err *err)
 {
-    static const char name[] = "filter.task_ids";
-    struct str *ids = arena_alloc(&rq->arena, LIST_IDS_MAX * sizeof(*ids));
-    struct str rest;
-    bool present, last;
+    struct ids ids = {arena_alloc(&rq->arena, LIST_IDS_MAX * sizeof(*ids.items)), 0};
 
-    if (ids == NULL)
+    if (ids.items == NULL)
         return err_detail(err, ERR_BUSY, "no memory for the ids of a list");
-    filter->ids = ids;
-    for (size_t i = 0;; i++) {
-        TRY(request_query_at(rq, name, i, &present, &rest, err));
-        if (!present)
-            return ERR_OK;
-        filter->has_ids = true;
-        do {
-            struct str id = next_id(&rest, &last);
-
-            if (id.len == 0)
-                return err_field(err, name, "%s holds an empty id", name);
-            if (filter->id_count == LIST_IDS_MAX)
-                return err_field(err, name, "%s holds more than %d ids", name, LIST_IDS_MAX);
-            ids[filter->id_count++] = id;
-        } while (!last);
-    }
+    TRY(request_query_each(rq, ids_name, add_ids, &ids, err));
+    filter->has_ids = ids.count > 0;
+    filter->ids = ids.items;
+    filter->id_count = ids.count;
+    return ERR_OK;
 }
 
 enum err_code ark_list_decode(struct request *rq, struct task_list_filter *ret_filter,

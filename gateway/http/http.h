@@ -98,6 +98,12 @@ FALLIBLE request_query(struct request *rq, const char *name, bool *ret_present,
 /* Likewise for the index-th occurrence, from 0, of a parameter that is repeated. */
 FALLIBLE request_query_at(struct request *rq, const char *name, size_t index, bool *ret_present,
                           struct str *ret_value, struct err *err);
+/* Visits the values of all occurrences in one pass; for long lists. Stops at the first
+ * visit that is not ERR_OK and returns what it returned. */
+FALLIBLE request_query_each(struct request *rq, const char *name,
+                            enum err_code (*visit)(struct str value, void *ctx,
+                                                   struct err *err),
+                            void *ctx, struct err *err);
 
 /* response.c ----------------------------------------------------------- */
 

@@ -107,6 +107,28 @@ static FALLIBLE decode_value(struct request *rq, const char *name, struct str ra
     return ERR_OK;
 }
 
+/* Cuts pairs off *rest until one has this name; *ret_found is false at the end. */
+static FALLIBLE next_named(struct request *rq, const char *name, struct str *rest,
+                           bool *ret_found, struct str *ret_raw, struct err *err)
+{
+    struct str raw_name, decoded;
+
+    while (rest->len > 0) {
+        raw_name = next_pair(rest, ret_raw);
+        if (memchr(raw_name.ptr, '%', raw_name.len) != NULL ||
+            memchr(raw_name.ptr, '+', raw_name.len) != NULL)
+            TRY(decode_value(rq, "name", raw_name, &decoded, err));
+        else
+            decoded = raw_name;
+        if (str_is(decoded, name)) {
+            *ret_found = true;
+            return ERR_OK;
+        }
+    }
+    *ret_found = false;
+    return ERR_OK;
+}
+
 void request_init(struct request *rq, const struct listener *side, struct mg_connection *conn)
 {
     const struct server_options *options = &side->server->options;
@@ -186,21 +208,31 @@ enum err_code request_query(struct request *rq, const char *name, bool *ret_pres
 enum err_code request_query_at(struct request *rq, const char *name, size_t index,
                                bool *ret_present, struct str *ret_value, struct err *err)
 {
-    struct str rest = rq->query, raw_name, raw_value, decoded;
+    struct str rest = rq->query, raw;
+    bool found;
 
-    while (rest.len > 0) {
-        raw_name = next_pair(&rest, &raw_value);
-        if (memchr(raw_name.ptr, '%', raw_name.len) != NULL ||
-            memchr(raw_name.ptr, '+', raw_name.len) != NULL)
-            TRY(decode_value(rq, "name", raw_name, &decoded, err));
-        else
-            decoded = raw_name;
-        if (!str_is(decoded, name) || index-- > 0)
-            continue;
-        TRY(decode_value(rq, name, raw_value, ret_value, err));
-        *ret_present = true;
-        return ERR_OK;
-    }
-    *ret_present = false;
+    do {
+        TRY(next_named(rq, name, &rest, &found, &raw, err));
+    } while (found && index-- > 0);
+    if (found)
+        TRY(decode_value(rq, name, raw, ret_value, err));
+    *ret_present = found;
     return ERR_OK;
+}
+
+enum err_code request_query_each(struct request *rq, const char *name,
+                                 enum err_code (*visit)(struct str value, void *ctx,
+                                                        struct err *err),
+                                 void *ctx, struct err *err)
+{
+    struct str rest = rq->query, raw, value;
+    bool found;
+
+    for (;;) {
+        TRY(next_named(rq, name, &rest, &found, &raw, err));
+        if (!found)
+            return ERR_OK;
+        TRY(decode_value(rq, name, raw, &value, err));
+        TRY(visit(value, ctx, err));
+    }
 }

@@ -138,6 +138,8 @@ def test_task_ids_as_clients_send_them(ctx):
     minted = inst.task_row(made["failed"])["minted_id"]
     ctx.equal("minted and public id of one task", found(inst, f"?filter.task_ids={minted},{made['failed']}"),
               (1, [made["failed"]]))
+    junk = "%61&" * 5000 + f"filter.task_ids={made['fast']}" + "&filter.task_ids=x" * 499
+    ctx.equal("among much that nobody knows", found(inst, f"?{junk}"), (1, [made["fast"]]))
     longest = "&".join(f"filter.task_ids=cgt-20260101000000-{n:016d}" for n in range(499))
     ctx.equal("500 ids", found(inst, f"?{longest}&filter.task_ids={made['fast']}"), (1, [made["fast"]]))
 

@@ -64,4 +64,50 @@ static void test_named(void)
     arena_fini(&rq.arena);
 }
 
-CHECK_MAIN(CHECK_TEST(test_query), CHECK_TEST(test_named))
+struct joined {
+    char text[64];
+    int left; /* visits until one fails */
+};
+
+static enum err_code join(struct str value, void *ctx, struct err *err)
+{
+    struct joined *joined = ctx;
+    size_t len = strlen(joined->text);
+
+    if (joined->left-- == 0)
+        return err_field(err, "visit", "enough");
+    (void)snprintf(joined->text + len, sizeof(joined->text) - len, "%.*s|", (int)value.len,
+                   value.ptr);
+    return ERR_OK;
+}
+
+static void test_each(void)
+{
+    static const struct {
+        const char *what, *query;
+        int left;
+        enum err_code rc;
+        const char *joined;
+    } rows[] = {
+        {"no query", "", 9, ERR_OK, ""},
+        {"absent", "ab=1&b=2", 9, ERR_OK, ""},
+        {"one", "x=0&a=1", 9, ERR_OK, "1|"},
+        {"all, in their order", "a=3&x=%zz&%61=1%2C&a&a=2+", 9, ERR_OK, "3|1,||2 |"},
+        {"a bad value ends it", "a=1&a=%4&a=2", 9, ERR_INVALID, "1|"},
+        {"so does a bad name", "a=1&%zz=1&a=2", 9, ERR_INVALID, "1|"},
+        {"so does a visit", "a=1&a=2&a=3", 2, ERR_INVALID, "1|2|"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct request rq = {.query = str_from(rows[i].query)};
+        struct joined joined = {.left = rows[i].left};
+        struct err err = {0};
+
+        arena_init(&rq.arena, 4096);
+        CHECK_INT(rows[i].what, request_query_each(&rq, "a", join, &joined, &err), rows[i].rc);
+        CHECK_TEXT(rows[i].what, joined.text, rows[i].joined);
+        arena_fini(&rq.arena);
+    }
+}
+
+CHECK_MAIN(CHECK_TEST(test_query), CHECK_TEST(test_named), CHECK_TEST(test_each))
