@@ -49,6 +49,8 @@ static const struct config_key keys[] = {
         "a task open longer ends in review"),
     KEY(idempotency_keep, CONFIG_DURATION, tasks.idempotency_us, SECOND, 30 * DAY, "24h",
         "how long an idempotency key is remembered"),
+    KEY(cancel_timeout, CONFIG_DURATION, tasks.cancel_us, 100 * MS, 300 * SECOND, "20s",
+        "a cancel's looks at Ark and its DELETE"),
     KEY(poll_interval, CONFIG_DURATION, ark.poll_us, 10 * MS, 60 * SECOND, "1s",
         "between two looks at a young task"),
     KEY(scan_interval, CONFIG_DURATION, ark.scan_us, 10 * MS, 3600 * SECOND, "10s",

@@ -93,14 +93,28 @@ static enum err_code list_tasks(struct request *rq, struct err *err)
     return ark_list_end(&list, err);
 }
 
+/* DELETE …/contents/generations/tasks/{id}; a body says nothing here */
+static enum err_code delete_task(struct request *rq, struct err *err)
+{
+    struct json_out out;
+
+    TRY(cancel_task(&rq->app->tasks, &rq->scope, rq->tail, err));
+    out = json_begin(&rq->rsp.body);
+    json_open_object(&out, NULL);
+    json_close_object(&out);
+    return json_end(&out, err);
+}
+
 static const struct route routes[] = {
     /* method  path                          operation      body    handler */
     {"POST", "/api/v3" TASKS, "createTask", true, create_task},
     {"GET", "/api/v3" TASKS, "listTasks", false, list_tasks},
     {"GET", "/api/v3" TASKS "/*", "getTask", false, get_task},
+    {"DELETE", "/api/v3" TASKS "/*", "deleteTask", true, delete_task},
     {"POST", "/volcark/api/v3" TASKS, "createTask", true, create_task},
     {"GET", "/volcark/api/v3" TASKS, "listTasks", false, list_tasks},
     {"GET", "/volcark/api/v3" TASKS "/*", "getTask", false, get_task},
+    {"DELETE", "/volcark/api/v3" TASKS "/*", "deleteTask", true, delete_task},
 };
 
 const struct dialect ark_dialect = {

@@ -22,6 +22,8 @@ static const struct {
     [ERR_METHOD_UNKNOWN] = {"method_not_allowed", "NotFound", false},
     [ERR_CONFLICT] = {"conflict", "Conflict", true},
     [ERR_KEY_REUSED] = {"idempotency_conflict", "Conflict", false},
+    [ERR_TASK_RUNNING] = {"InvalidAction.RunningTaskDeletion", "Conflict", false},
+    [ERR_TASK_CANCELLED] = {"InvalidAction.CancelledTaskDeletion", "Conflict", false},
     [ERR_TOO_LARGE] = {"request_too_large", "BadRequest", false},
     [ERR_QUOTA] = {"QuotaExceeded", "TooManyRequests", false},
     [ERR_RATE] = {"RateLimitExceeded", "TooManyRequests", false},

@@ -17,6 +17,7 @@ void service_defaults(struct task_settings *ret_settings)
         .gone_recheck_us = 60 * SECOND,
         .open_max_us = 7 * 86400 * SECOND, /* likewise */
         .idempotency_us = 86400 * SECOND,
+        .cancel_us = 20 * SECOND,
     };
 }
 

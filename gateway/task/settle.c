@@ -205,6 +205,37 @@ enum err_code settle_missing(struct task_service *service, int64_t account_id,
     return ERR_OK;
 }
 
+struct erased {
+    int64_t account_id, now_us;
+    struct str upstream_id;
+};
+
+static enum err_code end_erased(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const struct erased *erased = ctx;
+    struct task task;
+    bool found;
+
+    TRY(task_repo_owner(conn, erased->account_id, erased->upstream_id, &found, &task, err));
+    if (!found || state_is_terminal(task.state))
+        return ERR_OK;
+    struct scope scope = scope_of(&task);
+
+    TRY(hold_review(conn, &scope, str_from(task.minted_id),
+                    STR("deleted at the model service, which may have finished it just before"),
+                    erased->now_us, err));
+    return task_repo_move(conn, &scope, &task, TASK_CANCELLED, erased->now_us,
+                          "review: erased by the DELETE", err);
+}
+
+enum err_code settle_erased(struct task_service *service, int64_t account_id,
+                            struct str upstream_id, struct err *err)
+{
+    struct erased erased = {account_id, sys_now_us(), upstream_id};
+
+    return db_write(service->db, end_erased, &erased, err);
+}
+
 struct overdue {
     int64_t before_us, now_us;
     int64_t ids[200], tenants[200]; /* the next sweep takes what is beyond */

@@ -107,6 +107,20 @@ FALLIBLE judge_draft(const struct task_draft *draft, struct task_plan *ret_plan,
 
 /* provider: how tasks reach Ark; upstream/ fills it, main plugs it in -------------- */
 
+/* What Ark says about one of its tasks; provider-neutral. Texts borrow from body. */
+struct upstream_task {
+    struct str id;
+    enum task_state state;
+    int64_t created_s, updated_s;
+    struct str model, resolution, ratio, tier, safety_identifier;
+    bool has_duration, has_frames, has_fps, has_seed, has_audio, has_priority;
+    bool has_expires_after, has_tokens, has_total_tokens;
+    int64_t duration, frames, fps, seed, priority, expires_after, tokens, total_tokens;
+    bool audio;
+    struct str video_url, last_frame_url, error_code, error_message;
+    struct str body; /* Ark's bytes for this task: the evidence */
+};
+
 struct provider_route {
     int64_t account_id, credential_id;
     char sent_model[MODEL_NAME_MAX + 1];
@@ -124,6 +138,17 @@ struct provider_answer {
     int status;
     char detail[256]; /* log only */
 };
+/* What a GET of one task showed. */
+struct provider_sight {
+    bool gone;                 /* Ark says, in its own shape, that it has no such task */
+    struct upstream_task task; /* unless gone; its texts live in the caller's arena */
+    int64_t asked_mono_us;     /* when the question left: what is shown is not older */
+};
+enum provider_removal {
+    PROVIDER_DELETED, /* Ark took the DELETE, or may have: the next look tells */
+    PROVIDER_KEPT,    /* Ark refused it: nothing was removed by it */
+    PROVIDER_STALE    /* not sent: its turn came too late */
+};
 struct provider {
     void *self;
     /* The next account that can take the model, other than the tried ones.
@@ -138,20 +163,17 @@ struct provider {
                    struct provider_answer *ret_answer, struct err *err);
     /* The task is open upstream: ask after it from now on. Does not block. */
     void (*watch)(void *self, int64_t account_id, const char *upstream_id, int64_t created_us);
-};
-
-/* What Ark says about one of its tasks; provider-neutral. Texts borrow from body. */
-struct upstream_task {
-    struct str id;
-    enum task_state state;
-    int64_t created_s, updated_s;
-    struct str model, resolution, ratio, tier, safety_identifier;
-    bool has_duration, has_frames, has_fps, has_seed, has_audio, has_priority;
-    bool has_expires_after, has_tokens, has_total_tokens;
-    int64_t duration, frames, fps, seed, priority, expires_after, tokens, total_tokens;
-    bool audio;
-    struct str video_url, last_frame_url, error_code, error_message;
-    struct str body; /* Ark's bytes for this task: the evidence */
+    /* Asks Ark now. Blocks until deadline_us (sys_mono_us) at the most. ERR_UPSTREAM
+     * when Ark did not say anything that can be understood, ERR_BUSY when the
+     * account's limits left no turn. */
+    enum err_code (*look)(void *self, int64_t account_id, const char *upstream_id,
+                          int64_t deadline_us, struct arena *arena,
+                          struct provider_sight *ret_sight, struct err *err);
+    /* One DELETE, sent before fresh_until_us or not at all. Errors as of look: then
+     * certainly nothing left. */
+    enum err_code (*remove)(void *self, int64_t account_id, const char *upstream_id,
+                            int64_t fresh_until_us, int64_t deadline_us,
+                            enum provider_removal *ret_removal, struct err *err);
 };
 
 /* service.c: the world of the use cases ------------------------------------------- */
@@ -166,6 +188,7 @@ struct task_settings {
     int64_t gone_recheck_us;          /* 60 s between the two 404s */
     int64_t open_max_us;              /* 7 days */
     int64_t idempotency_us;           /* 24 h */
+    int64_t cancel_us;                /* 20 s: two looks, a DELETE and the turns for them */
 };
 struct task_service {
     struct db *db;
@@ -200,7 +223,7 @@ struct task {
     bool has_total_tokens, has_fps;
     int64_t seed, final_seed, priority, expires_after, tokens, total_tokens, fps;
     char safety_identifier[TASK_IDENTIFIER_MAX * 4 + 1];
-    int64_t created_us, updated_us, ended_us, missing_us;
+    int64_t created_us, updated_us, ended_us, missing_us, deleted_us;
     char error_code[TASK_ERROR_CODE_MAX + 1], error_message[TASK_ERROR_TEXT_MAX + 1];
     char video_url[TASK_URL_MAX + 1], last_frame_url[TASK_URL_MAX + 1];
 };
@@ -276,6 +299,16 @@ FALLIBLE list_page(struct task_service *service, const struct scope *scope,
                    const struct task_list_filter *filter, const struct task_list_reader *reader,
                    struct err *err);
 
+/* cancel.c ------------------------------------------------------------------------ */
+
+/* A tenant's DELETE: cancels what waits or is queued, upstream too, and takes an
+ * ended task out of the tenant's sight; rows, ledger and Ark's record stay. Blocks
+ * for settings.cancel_us at the most. ERR_TASK_RUNNING, ERR_TASK_CANCELLED and
+ * ERR_NOT_FOUND name the id as it was asked for. ERR_UPSTREAM: it is not known to be
+ * cancelled, and whatever became of it will be found out by polling. */
+FALLIBLE cancel_task(struct task_service *service, const struct scope *scope, struct str id,
+                     struct err *err);
+
 /* settle.c ------------------------------------------------------------------------ */
 
 /* Takes in what Ark says of tasks of one account: state, usage, charge or release,
@@ -288,6 +321,11 @@ FALLIBLE settle_seen(struct task_service *service, int64_t account_id,
  * first, ends it as failed and moves its hold to review. */
 FALLIBLE settle_missing(struct task_service *service, int64_t account_id,
                         struct str upstream_id, bool *ret_ended, struct err *err);
+/* Ark knows the task no longer after a DELETE of ours. It may have finished in the
+ * moment before, which Ark charges for and then erases: cancelled for the tenant, the
+ * hold in review. */
+FALLIBLE settle_erased(struct task_service *service, int64_t account_id, struct str upstream_id,
+                       struct err *err);
 /* Ends what is open longer than open_max_us, likewise. */
 FALLIBLE settle_overdue(struct task_service *service, struct err *err);
 

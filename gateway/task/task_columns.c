@@ -59,4 +59,5 @@ void task_columns_read(struct db_stmt *st, struct task *ret_task)
     read_text(st, 33, task->error_message, sizeof(task->error_message));
     read_text(st, 34, task->video_url, sizeof(task->video_url));
     read_text(st, 35, task->last_frame_url, sizeof(task->last_frame_url));
+    (void)read_i64(st, 36, &task->deleted_us);
 }

@@ -11,7 +11,8 @@ enum err_code task_repo_get(struct db_conn *conn, const struct scope *scope, str
     /* The plus keeps the planner on the two id indexes. */
     static const char sql[] = "SELECT " TASK_COLUMNS " FROM task"
                               " WHERE +tenant_id = $1 AND (minted_id = $2 OR upstream_id = $2)"
-                              " AND ($3 = 0 OR token_identity = $4) AND state <> 'refused'";
+                              " AND ($3 = 0 OR token_identity = $4) AND state <> 'refused'"
+                              " AND deleted_us IS NULL";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
@@ -211,6 +212,27 @@ enum err_code task_repo_move(struct db_conn *conn, const struct scope *scope, st
     task->state = to;
     task->updated_us = now_us;
     task->ended_us = state_is_terminal(to) ? now_us : 0;
+    return ERR_OK;
+}
+
+enum err_code task_repo_hide(struct db_conn *conn, const struct scope *scope, struct task *task,
+                             int64_t now_us, bool *ret_hidden, struct err *err)
+{
+    static const char sql[] = "UPDATE task SET deleted_us = $3 WHERE tenant_id = $1 AND id = $2"
+                              " AND deleted_us IS NULL"
+                              " AND state IN ('succeeded', 'failed', 'expired')";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_i64(st, 1, scope->tenant_id);
+    db_bind_i64(st, 2, task->id);
+    db_bind_i64(st, 3, now_us);
+    TRY(db_run(st, err));
+    *ret_hidden = db_changes(st) == 1;
+    if (!*ret_hidden)
+        return ERR_OK;
+    TRY(add_event(conn, task, task->state, now_us, "deleted by the tenant", err));
+    task->deleted_us = now_us;
     return ERR_OK;
 }
 

@@ -15,7 +15,7 @@ void task_rows_mint(int64_t now_us, char ret_id[TASK_ID_MAX + 1]);
 
 /* task_repo.c -------------------------------------------------------------- */
 
-/* Within the scope, refused tasks hidden; ERR_NOT_FOUND. */
+/* Within the scope, refused and deleted tasks hidden; ERR_NOT_FOUND. */
 FALLIBLE task_repo_get(struct db_conn *conn, const struct scope *scope, struct str id,
                        struct task *ret_task, struct err *err);
 /* By its own key, within the tenant. */
@@ -33,6 +33,10 @@ FALLIBLE task_repo_insert(struct db_conn *conn, const struct scope *scope, struc
  */
 FALLIBLE task_repo_move(struct db_conn *conn, const struct scope *scope, struct task *task,
                         enum task_state to, int64_t now_us, const char *note, struct err *err);
+/* Takes an ended task out of its tenant's sight, with an event; *ret_hidden is false
+ * when it was out of it before, or has not ended so that it can be deleted. */
+FALLIBLE task_repo_hide(struct db_conn *conn, const struct scope *scope, struct task *task,
+                        int64_t now_us, bool *ret_hidden, struct err *err);
 /* Writes what Ark said at the end: sizes, usage, links, error. */
 FALLIBLE task_repo_set_outcome(struct db_conn *conn, const struct scope *scope,
                                const struct task *task, struct err *err);

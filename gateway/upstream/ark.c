@@ -46,7 +46,8 @@ enum err_code ark_open(struct db *db, struct net *net, const struct crypto_keys 
     ark->db = db;
     ark->net = net;
     ark->settings = *settings;
-    ark->provider = (struct provider){ark, provider_choose, ark_create, provider_watch};
+    ark->provider = (struct provider){
+        ark, provider_choose, ark_create, provider_watch, ark_cancel_look, ark_cancel_remove};
     ark->limiter = limiter_new();
     enum err_code rc = ark->limiter == NULL ? err_detail(err, ERR_INTERNAL, "no memory")
                                             : directory_open(db, keys, &ark->directory, err);

@@ -54,6 +54,9 @@ bool limiter_try(struct limiter *limiter, const struct upstream_account *account
 /* Waits for its turn; false when stopping. */
 bool limiter_wait(struct limiter *limiter, const struct upstream_account *account,
                   enum limiter_kind kind);
+/* Likewise, and false when its turn has not come at deadline_us (monotonic). */
+bool limiter_wait_until(struct limiter *limiter, const struct upstream_account *account,
+                        enum limiter_kind kind, int64_t deadline_us);
 /* Ends every wait, now and later. */
 void limiter_stop(struct limiter *limiter);
 
@@ -88,6 +91,15 @@ struct ark {
 void ark_create(void *self, const struct provider_route *route, const struct task_draft *draft,
                 const char *identifier, int64_t deadline_us, struct provider_answer *ret_answer,
                 struct err *err);
+
+/* ark_cancel.c -------------------------------------------------------------------- */
+
+enum err_code ark_cancel_look(void *self, int64_t account_id, const char *upstream_id,
+                              int64_t deadline_us, struct arena *arena,
+                              struct provider_sight *ret_sight, struct err *err);
+enum err_code ark_cancel_remove(void *self, int64_t account_id, const char *upstream_id,
+                                int64_t fresh_until_us, int64_t deadline_us,
+                                enum provider_removal *ret_removal, struct err *err);
 
 /* poll_set.c: open tasks of one account, by due time and by id ------------------------ */
 

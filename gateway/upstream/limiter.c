@@ -108,8 +108,8 @@ static int64_t turn_us(const struct pace *pace, enum limiter_kind kind)
                                                             : pace->waiter_next_us[kind];
 }
 
-bool limiter_wait(struct limiter *limiter, const struct upstream_account *account,
-                  enum limiter_kind kind)
+bool limiter_wait_until(struct limiter *limiter, const struct upstream_account *account,
+                        enum limiter_kind kind, int64_t deadline_us)
 {
     bool allowed;
 
@@ -117,16 +117,24 @@ bool limiter_wait(struct limiter *limiter, const struct upstream_account *accoun
     struct pace *pace = pace_locked(limiter, account->id);
 
     pace->waiting[kind]++;
-    while (!limiter->stopping && sys_mono_us() < turn_us(pace, kind))
-        (void)lock_wait(&limiter->lock, turn_us(pace, kind));
+    while (!limiter->stopping && sys_mono_us() < deadline_us &&
+           sys_mono_us() < turn_us(pace, kind))
+        (void)lock_wait(&limiter->lock,
+                        turn_us(pace, kind) < deadline_us ? turn_us(pace, kind) : deadline_us);
     pace->waiting[kind]--;
-    allowed = !limiter->stopping;
+    allowed = !limiter->stopping && sys_mono_us() < deadline_us;
     if (allowed) {
         pace->next_us[kind] = sys_mono_us() + spacing_us(account, kind);
         pace->waiter_next_us[kind] = pace->next_us[kind] + spacing_us(account, kind) / 2;
     }
     lock_drop(&limiter->lock);
     return allowed;
+}
+
+bool limiter_wait(struct limiter *limiter, const struct upstream_account *account,
+                  enum limiter_kind kind)
+{
+    return limiter_wait_until(limiter, account, kind, INT64_MAX);
 }
 
 void limiter_stop(struct limiter *limiter)

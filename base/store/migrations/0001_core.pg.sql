@@ -182,6 +182,7 @@ CREATE TABLE task (
     updated_us      bigint NOT NULL,
     ended_us        bigint,
     missing_us      bigint,           -- first of the 404s for a known task
+    deleted_us      bigint,           -- since when its tenant no longer sees it
     error_code      text COLLATE "C",
     error_message   text COLLATE "C",
     tokens          bigint,           -- completion_tokens

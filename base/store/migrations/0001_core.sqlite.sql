@@ -182,6 +182,7 @@ CREATE TABLE task (
     updated_us      INTEGER NOT NULL,
     ended_us        INTEGER,
     missing_us      INTEGER,           -- first of the 404s for a known task
+    deleted_us      INTEGER,           -- since when its tenant no longer sees it
     error_code      TEXT,
     error_message   TEXT,
     tokens          INTEGER,           -- completion_tokens

@@ -28,6 +28,8 @@ static const struct {
     {ERR_METHOD_UNKNOWN, 405, "method_not_allowed", "NotFound", THEIRS, false},
     {ERR_CONFLICT, 409, "conflict", "Conflict", OURS, false},
     {ERR_KEY_REUSED, 409, "idempotency_conflict", "Conflict", THEIRS, false},
+    {ERR_TASK_RUNNING, 409, "InvalidAction.RunningTaskDeletion", "Conflict", THEIRS, false},
+    {ERR_TASK_CANCELLED, 409, "InvalidAction.CancelledTaskDeletion", "Conflict", THEIRS, false},
     {ERR_TOO_LARGE, 413, "request_too_large", "BadRequest", THEIRS, false},
     {ERR_QUOTA, 429, "QuotaExceeded", "TooManyRequests", THEIRS, true},
     {ERR_RATE, 429, "RateLimitExceeded", "TooManyRequests", THEIRS, true},

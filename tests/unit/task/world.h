@@ -34,16 +34,32 @@ struct step {
     void (*meanwhile)(struct world *world); /* runs while the create is on its way */
 };
 
+/* What the provider answers to one look; a zeroed one shows the task queued. */
+struct look_step {
+    enum task_state state; /* TASK_WAITING: as TASK_QUEUED */
+    bool gone;
+    enum err_code code;                     /* not ERR_OK: the look fails with it */
+    void (*meanwhile)(struct world *world); /* runs after Ark's answer was made */
+};
+/* What it does with one DELETE; a zeroed one is taken. */
+struct remove_step {
+    enum provider_removal removal;
+    enum err_code code;
+    void (*meanwhile)(struct world *world);
+};
+
 struct script {
     struct lock lock;
     struct step steps[STEPS_MAX];
+    struct look_step looks[STEPS_MAX];     /* past the last one: queued */
+    struct remove_step removes[STEPS_MAX]; /* past the last one: taken */
     size_t step_count;
     bool last_step_repeats;
     int64_t pause_us;
     bool inject;
     size_t route_count; /* accounts that can be chosen: 0, 1 or 2 */
     /* What was seen. */
-    int creates, watches;
+    int creates, watches, look_count, remove_count;
     int64_t account_of_create[STEPS_MAX];
     char identifier[TASK_IDENTIFIER_MAX + 1], watched[TASK_ID_MAX + 1];
     int64_t watched_account;
@@ -139,6 +155,69 @@ static inline void script_watch(void *self, int64_t account_id, const char *upst
     lock_drop(&world->script.lock);
 }
 
+static inline enum err_code script_look(void *self, int64_t account_id, const char *upstream_id,
+                                        int64_t deadline_us, struct arena *arena,
+                                        struct provider_sight *ret_sight, struct err *err)
+{
+    struct world *world = self;
+    struct look_step step = {0};
+
+    (void)account_id;
+    lock_take(&world->script.lock);
+    if (world->script.look_count < STEPS_MAX)
+        step = world->script.looks[world->script.look_count];
+    world->script.look_count++;
+    lock_drop(&world->script.lock);
+    CHECK_TRUE("time is left", deadline_us > sys_mono_us());
+    if (step.code != ERR_OK)
+        return err_set(err, step.code, "scripted");
+    *ret_sight = (struct provider_sight){.gone = step.gone, .asked_mono_us = sys_mono_us()};
+    if (!step.gone) {
+        bool ended = step.state == TASK_SUCCEEDED;
+
+        ret_sight->task = (struct upstream_task){
+            .id = str_from(arena_dup(arena, str_from(upstream_id))),
+            .state = step.state == TASK_WAITING ? TASK_QUEUED : step.state,
+            .resolution = STR("720p"),
+            .ratio = STR("16:9"),
+            .has_duration = true,
+            .duration = 5,
+            .has_tokens = ended,
+            .tokens = ended ? HOLD_TOKENS : 0,
+            .video_url = ended ? STR("https://video.example/1.mp4") : STR(""),
+            .body = STR("{\"what\":\"a look\"}"),
+        };
+    }
+    if (step.meanwhile != NULL)
+        step.meanwhile(world);
+    return ERR_OK;
+}
+
+static inline enum err_code script_remove(void *self, int64_t account_id,
+                                          const char *upstream_id, int64_t fresh_until_us,
+                                          int64_t deadline_us,
+                                          enum provider_removal *ret_removal, struct err *err)
+{
+    struct world *world = self;
+    struct remove_step step = {0};
+
+    (void)account_id;
+    (void)upstream_id;
+    lock_take(&world->script.lock);
+    if (world->script.remove_count < STEPS_MAX)
+        step = world->script.removes[world->script.remove_count];
+    world->script.remove_count++;
+    lock_drop(&world->script.lock);
+    CHECK_TRUE("not older than 2 s", fresh_until_us <= sys_mono_us() + 2 * SECOND);
+    CHECK_TRUE("time is left", deadline_us > sys_mono_us());
+    if (step.meanwhile != NULL)
+        step.meanwhile(world);
+    if (step.code != ERR_OK)
+        return err_set(err, step.code, "scripted");
+    *ret_removal = step.removal;
+    return ERR_OK;
+}
+
 /* A tenant with an account and money. */
 struct tenant_ctx {
     const char *name;
@@ -204,7 +283,8 @@ static inline void world_init(struct world *world, int64_t top_up_nano)
     CHECK_OK("open", db_open(&options, &world->db, &err), &err);
     CHECK_OK("upstreams", db_write(world->db, upstream_steps, world, &err), &err);
     world->scope = world_tenant(world, "acme", top_up_nano);
-    world->provider = (struct provider){world, script_choose, script_create, script_watch};
+    world->provider = (struct provider){world,        script_choose, script_create,
+                                        script_watch, script_look,   script_remove};
     world->service = (struct task_service){.db = world->db, .provider = &world->provider};
     service_defaults(&world->service.settings);
 }
