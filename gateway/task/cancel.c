@@ -159,12 +159,18 @@ static enum err_code reload(struct db_conn *conn, void *ctx, struct err *err)
 static enum err_code cancel_queued(struct cancel *cancel, struct err *err)
 {
     enum provider_removal removal = PROVIDER_KEPT;
+    enum err_code after = ERR_OK;
+    struct err why = {0};
     bool sent;
 
     TRY(look_and_remove(cancel, &sent, &removal, err));
     if (sent)
-        TRY(look_after(cancel, removal, err));
+        after = look_after(cancel, removal, &why);
     TRY(db_read(cancel->service->db, reload, cancel, err));
+    if (after != ERR_OK && cancel->task.state == TASK_QUEUED) {
+        *err = why; /* else the poller has found out meanwhile */
+        return after;
+    }
     if (sent && removal == PROVIDER_DELETED && cancel->task.state == TASK_CANCELLED)
         return ERR_OK;
     return answer(cancel, err);

@@ -465,6 +465,22 @@ static void test_the_poller_charged_before_the_delete(void)
     world_fini(&world);
 }
 
+/* The look after the DELETE fails, and the poller's does not. */
+static void test_the_poller_knows_more(void)
+{
+    struct world world;
+    struct err err;
+
+    world_init(&world, YUAN(100));
+    struct task task = world_queued(&world, "cgt-1");
+
+    world.script.removes[0].meanwhile = poller_sees_cancelled;
+    world.script.looks[1].code = ERR_UPSTREAM;
+    CHECK_OK("cancelled", cancel(&world, "cgt-1", &err), &err);
+    CHECK_TEXT("released once", world_hold(&world, &task).state, "released");
+    world_fini(&world);
+}
+
 static void another_cancels(struct world *world)
 {
     struct err err;
@@ -512,4 +528,5 @@ CHECK_MAIN(CHECK_TEST(test_what_the_row_decides), CHECK_TEST(test_gone_for_the_t
            CHECK_TEST(test_whose_it_is), CHECK_TEST(test_what_ark_decides),
            CHECK_TEST(test_the_poller_is_first),
            CHECK_TEST(test_the_poller_charged_before_the_delete),
-           CHECK_TEST(test_another_cancel_between), CHECK_TEST(test_settled_elsewhere_stays))
+           CHECK_TEST(test_the_poller_knows_more), CHECK_TEST(test_another_cancel_between),
+           CHECK_TEST(test_settled_elsewhere_stays))
