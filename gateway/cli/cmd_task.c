@@ -128,6 +128,14 @@ static void put_optional_text(struct json_out *out, const char *name, const char
         json_put_null(out, name);
 }
 
+static void put_optional_time(struct json_out *out, const char *name, int64_t time_us)
+{
+    char when[32];
+
+    cli_time_text(time_us, when);
+    put_optional_text(out, name, time_us != 0 ? when : "");
+}
+
 static void put_head(struct cli_ctx *ctx, const struct task *task, const char *tenant)
 {
     json_put_text(ctx->out, "id", str_from(service_public_id(task)));
@@ -162,6 +170,7 @@ static void put_view(struct cli_ctx *ctx, const struct view *view, struct str ex
     json_put_text(ctx->out, "ledger_task", str_from(task->minted_id));
     put_optional_text(ctx->out, "error_code", task->error_code);
     put_optional_text(ctx->out, "error_message", task->error_message);
+    put_optional_time(ctx->out, "deleted_at", task->deleted_us);
     json_put_text(ctx->out, "explanation", explanation);
     put_events(ctx, view);
     json_close_object(ctx->out);

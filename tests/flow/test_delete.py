@@ -68,6 +68,8 @@ def check_deleted(ctx, what, inst, task_id, state, hold):
     ctx.equal(f"{what}: again", (again.status, again.error["code"]), (404, "task_not_found"))
     shown = inst.cli_json("task", "show", task_id)
     ctx.equal(f"{what}: shown", (shown["state"], shown["hold_state"]), (state, hold))
+    ctx.true(f"{what}: deleted_at", shown["deleted_at"])
+    ctx.equal(f"{what}: its event", shown["events"][-1]["note"], "deleted by the tenant")
     listed = [item["id"] for item in inst.cli_json("task", "list")["items"]]
     ctx.true(f"{what}: listed", task_id in listed)
     ctx.true(f"{what}: in the ledger", shown["ledger_task"] in inst.cli("ledger", "export").stdout)

@@ -212,7 +212,24 @@ static void test_a_limit_of_zero_is_slow(void)
     limiter_free(&limiter);
 }
 
+static void test_a_wait_has_a_deadline(void)
+{
+    struct limiter *limiter = limiter_new();
+    int64_t start_us = sys_mono_us();
+
+    CHECK_TRUE("past", !limiter_wait_until(limiter, &slow, LIMITER_DELETE, start_us - 1));
+    CHECK_TRUE("first", limiter_wait_until(limiter, &slow, LIMITER_DELETE, INT64_MAX));
+    CHECK_TRUE("too soon",
+               !limiter_wait_until(limiter, &slow, LIMITER_DELETE, start_us + 100000));
+    CHECK_TRUE("not before its deadline", sys_mono_us() - start_us >= 100000);
+    /* One that gave up took nobody's turn. */
+    CHECK_TRUE("second", limiter_wait_until(limiter, &slow, LIMITER_DELETE,
+                                            start_us + FAR_S * INT64_C(1000000)));
+    CHECK_TRUE("at its turn", sys_mono_us() - start_us >= 1000000);
+    limiter_free(&limiter);
+}
+
 CHECK_MAIN(CHECK_TEST(test_each_kind_and_account_for_itself), CHECK_TEST(test_waits_are_spaced),
            CHECK_TEST(test_tries_are_spaced), CHECK_TEST(test_a_waiter_goes_first),
            CHECK_TEST(test_many_waiters_are_spaced_too), CHECK_TEST(test_stop_ends_every_wait),
-           CHECK_TEST(test_a_limit_of_zero_is_slow))
+           CHECK_TEST(test_a_limit_of_zero_is_slow), CHECK_TEST(test_a_wait_has_a_deadline))
