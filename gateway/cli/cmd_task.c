@@ -3,7 +3,9 @@
  * those that the gateway must not decide. */
 #include "gateway/cli/cli.h"
 
+#include "base/net/net.h"
 #include "gateway/task/task.h"
+#include "gateway/upstream/ark.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -291,6 +293,26 @@ static enum err_code run_resolve(struct cli_ctx *ctx, struct err *err)
     return run_show(ctx, err);
 }
 
+/* ---- cancel ---------------------------------------------------------------------------- */
+
+/* With connections of its own: a server may or may not be running. */
+static enum err_code run_cancel(struct cli_ctx *ctx, struct err *err)
+{
+    const struct net_options options = {0};
+    CLEANUP(net_close) struct net *net = NULL;
+    CLEANUP(ark_close) struct ark *ark = NULL;
+    struct task_service service = {.db = ctx->db};
+    struct ark_settings settings;
+
+    ark_defaults(&settings);
+    service_defaults(&service.settings);
+    TRY(net_open(&options, &net, err));
+    TRY(ark_open(ctx->db, net, ctx->keys, &settings, &ark, err));
+    service.provider = ark_provider(ark);
+    TRY(cancel_as_operator(&service, str_from(ctx->line->args[0]), ctx->actor, err));
+    return run_show(ctx, err);
+}
+
 static const struct cli_option list_options[] = {
     {"tenant", CLI_TEXT, "NAME", "only of this tenant"},
     {"state", CLI_TEXT, "STATE", "only in this state (unknown, running, …)"},
@@ -309,6 +331,8 @@ const struct command cmd_task[] = {
      COUNT_OF(list_options), run_list},
     {"task show", CLI_READ, 1, 1, "ID",
      "Show a task, its events and why it costs what it does.", NULL, 0, run_show},
+    {"task cancel", CLI_WRITE, 1, 1, "ID", "Cancel a queued task, at Ark too.", NULL, 0,
+     run_cancel},
     {"task resolve", CLI_WRITE, 1, 1, "ID", "Decide an unknown task or a hold in review.",
      resolve_options, COUNT_OF(resolve_options), run_resolve},
     {.name = NULL},

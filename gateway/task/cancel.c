@@ -17,7 +17,8 @@ enum {
 struct cancel {
     struct task_service *service;
     const struct scope *scope;
-    struct str id; /* as it was asked for */
+    struct str id;     /* as it was asked for */
+    const char *actor; /* an operator; NULL: the tenant */
     struct task task;
     struct arena arena;
     int64_t now_us, deadline_us; /* wall clock; monotonic */
@@ -31,6 +32,14 @@ static void cancel_fini(struct cancel *cancel)
 
 /* ---- what the row alone decides ------------------------------------------------ */
 
+static enum err_code write_audit(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const struct cancel *cancel = ctx;
+
+    return audit_append(conn, cancel->actor, cancel->now_us, "task.cancel",
+                        str_from(cancel->task.minted_id), STR("{}"), err);
+}
+
 static enum err_code cancel_waiting(struct db_conn *conn, void *ctx, struct err *err)
 {
     struct cancel *cancel = ctx;
@@ -43,6 +52,8 @@ static enum err_code cancel_waiting(struct db_conn *conn, void *ctx, struct err 
     TRY(hold_release(conn, cancel->scope, str_from(task->minted_id), cancel->now_us, "system",
                      STR("cancelled"), err));
     TRY(task_repo_move(conn, cancel->scope, task, TASK_CANCELLED, cancel->now_us, "", err));
+    if (cancel->actor != NULL)
+        TRY(write_audit(conn, cancel, err));
     cancel->done = true;
     return ERR_OK;
 }
@@ -69,6 +80,10 @@ static enum err_code answer(struct cancel *cancel, struct err *err)
     case TASK_SUCCEEDED:
     case TASK_FAILED:
     case TASK_EXPIRED:
+    case TASK_REFUSED: /* an operator's eyes alone get here */
+        if (cancel->actor != NULL)
+            return err_set(err, ERR_CONFLICT, "task %s has ended, it is %s",
+                           cancel->task.minted_id, state_name(cancel->task.state));
         cancel->now_us = sys_now_us();
         TRY(db_write(cancel->service->db, hide, cancel, err));
         return cancel->done ? ERR_OK : task_rows_unknown(cancel->id, err);
@@ -115,6 +130,8 @@ static enum err_code look_and_remove(struct cancel *cancel, bool *ret_sent,
     *ret_sent = false;
     for (int round = 0; round < ROUNDS_MAX; round++) {
         TRY(look(cancel, &sight, err));
+        if (is_queued(&sight) && cancel->actor != NULL && round == 0)
+            TRY(db_write(cancel->service->db, write_audit, cancel, err));
         if (!is_queued(&sight))
             return ERR_OK; /* one that is gone is the poller's: it asks again, then ends it */
         TRY(provider->remove(provider->self, task->account_id, task->upstream_id,
@@ -176,30 +193,53 @@ static enum err_code cancel_queued(struct cancel *cancel, struct err *err)
     return answer(cancel, err);
 }
 
+/* From a row that was just read. */
+static enum err_code cancel_read(struct cancel *cancel, struct err *err)
+{
+    struct task_service *service = cancel->service;
+
+    cancel->now_us = sys_now_us();
+    cancel->deadline_us = sys_mono_us() + service->settings.cancel_us;
+    arena_init(&cancel->arena, ARENA_MAX);
+    if (cancel->task.state == TASK_WAITING) {
+        TRY(db_write(service->db, cancel_waiting, cancel, err));
+        if (cancel->done)
+            return ERR_OK;
+    }
+    if (cancel->task.state != TASK_QUEUED)
+        return answer(cancel, err);
+    TRY(waiting_enter(service->waiting, cancel->scope->tenant_id, err));
+    enum err_code rc = cancel_queued(cancel, err);
+
+    waiting_leave(service->waiting, cancel->scope->tenant_id);
+    return rc;
+}
+
 enum err_code cancel_task(struct task_service *service, const struct scope *scope,
                           struct str id, struct err *err)
 {
     CLEANUP(cancel_fini)
-    struct cancel cancel = {
-        .service = service,
-        .scope = scope,
-        .id = id,
-        .now_us = sys_now_us(),
-        .deadline_us = sys_mono_us() + service->settings.cancel_us,
-    };
+    struct cancel cancel = {.service = service, .scope = scope, .id = id};
 
     TRY(query_task(service, scope, id, &cancel.task, err));
-    arena_init(&cancel.arena, ARENA_MAX);
-    if (cancel.task.state == TASK_WAITING) {
-        TRY(db_write(service->db, cancel_waiting, &cancel, err));
-        if (cancel.done)
-            return ERR_OK;
-    }
-    if (cancel.task.state != TASK_QUEUED)
-        return answer(&cancel, err);
-    TRY(waiting_enter(service->waiting, scope->tenant_id, err));
-    enum err_code rc = cancel_queued(&cancel, err);
+    return cancel_read(&cancel, err);
+}
 
-    waiting_leave(service->waiting, scope->tenant_id);
-    return rc;
+static enum err_code find_any(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct cancel *cancel = ctx;
+
+    return task_view_find(conn, cancel->id, &cancel->task, err);
+}
+
+enum err_code cancel_as_operator(struct task_service *service, struct str id, const char *actor,
+                                 struct err *err)
+{
+    struct scope scope = {0};
+    CLEANUP(cancel_fini)
+    struct cancel cancel = {.service = service, .scope = &scope, .id = id, .actor = actor};
+
+    TRY(db_read(service->db, find_any, &cancel, err));
+    scope.tenant_id = cancel.task.tenant_id;
+    return cancel_read(&cancel, err);
 }

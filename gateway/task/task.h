@@ -309,6 +309,11 @@ FALLIBLE list_page(struct task_service *service, const struct scope *scope,
 FALLIBLE cancel_task(struct task_service *service, const struct scope *scope, struct str id,
                      struct err *err);
 
+/* Likewise for an operator, any tenant's task by any of its ids. What has ended stays in
+ * its tenant's sight: ERR_CONFLICT. The audit entry is on disk before a DELETE leaves. */
+FALLIBLE cancel_as_operator(struct task_service *service, struct str id, const char *actor,
+                            struct err *err);
+
 /* settle.c ------------------------------------------------------------------------ */
 
 /* Takes in what Ark says of tasks of one account: state, usage, charge or release,

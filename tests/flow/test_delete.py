@@ -367,6 +367,27 @@ def test_a_gateway_killed_after_the_delete(ctx):
     ctx.equal("released", inst.hold_row(task_id)["state"], "released")
 
 
+def test_operators_cancel(ctx):
+    """Through the running server and, when there is none, from the command itself."""
+    inst = ctx.new(credit="100", settings=SELDOM)
+    waiting, running = create(inst, "stay=queued"), create(inst, "queue_ms=0 stay=running")
+    shown = inst.cli_json("task", "cancel", waiting)
+    ctx.equal("cancelled", (shown["state"], shown["hold_state"]), ("cancelled", "released"))
+    ctx.equal("upstream", upstream_status(inst, waiting), "cancelled")
+    ctx.equal("the tenant sees it", inst.serve.get(inst.token, waiting).json["status"], "cancelled")
+    inst.cli("task", "cancel", running, status=6)
+    inst.cli("task", "cancel", "cgt-0", status=5)
+    ended = create(inst, "queue_ms=0 run_ms=0")
+    wait_for("ended", lambda: upstream_status(inst, ended) == "succeeded")
+    inst.cli("task", "cancel", ended, status=6)
+    ctx.equal("still visible", inst.serve.get(inst.token, ended).json["status"], "succeeded")
+    alone = create(inst, "stay=queued")
+    inst.serve.stop()
+    ctx.equal("alone", inst.cli_json("task", "cancel", alone)["state"], "cancelled")
+    actions = [row["action"] for row in inst.rows("SELECT action FROM audit")]
+    ctx.equal("audited", actions.count("task.cancel"), 2)
+
+
 def swallow(call):
     try:
         call()

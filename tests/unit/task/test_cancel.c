@@ -524,9 +524,51 @@ static void test_settled_elsewhere_stays(void)
     world_fini(&world);
 }
 
+/* ---- operators ------------------------------------------------------------------------------
+ */
+
+static int64_t audits(struct world *world)
+{
+    return world_ask(world, "SELECT count(*) FROM audit WHERE action = 'task.cancel'", 0);
+}
+
+static void test_an_operator(void)
+{
+    static const struct {
+        const char *what;
+        struct look_step looks[2];
+        enum err_code want;
+        enum task_state after;
+        const char *hold;
+        int64_t audits;
+    } cases[] = {
+        {"cancelled", {QUEUED, CANCELLED}, ERR_OK, TASK_CANCELLED, "released", 1},
+        {"not sent", {RUNNING}, ERR_TASK_RUNNING, TASK_RUNNING, "open", 0},
+        {"finished meanwhile", {QUEUED, SUCCEEDED}, ERR_CONFLICT, TASK_SUCCEEDED, "charged", 1},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct world world;
+        struct err err = {0};
+
+        world_init(&world, YUAN(100));
+        struct task task = world_queued(&world, "cgt-1");
+
+        memcpy(world.script.looks, cases[i].looks, sizeof(cases[i].looks));
+        CHECK_INT(cases[i].what, cancel_as_operator(&world.service, STR("cgt-1"), ACTOR, &err),
+                  cases[i].want);
+        check_state(&world, cases[i].what, "cgt-1", cases[i].after); /* and still visible */
+        CHECK_TEXT(cases[i].what, world_hold(&world, &task).state, cases[i].hold);
+        CHECK_INT(cases[i].what, audits(&world), cases[i].audits);
+        CHECK_INT("no such task", cancel_as_operator(&world.service, STR("cgt-0"), ACTOR, &err),
+                  ERR_NOT_FOUND);
+        world_fini(&world);
+    }
+}
+
 CHECK_MAIN(CHECK_TEST(test_what_the_row_decides), CHECK_TEST(test_gone_for_the_tenant_alone),
            CHECK_TEST(test_whose_it_is), CHECK_TEST(test_what_ark_decides),
            CHECK_TEST(test_the_poller_is_first),
            CHECK_TEST(test_the_poller_charged_before_the_delete),
            CHECK_TEST(test_the_poller_knows_more), CHECK_TEST(test_another_cancel_between),
-           CHECK_TEST(test_settled_elsewhere_stays))
+           CHECK_TEST(test_settled_elsewhere_stays), CHECK_TEST(test_an_operator))
