@@ -66,6 +66,10 @@ def check_deleted(ctx, what, inst, task_id, state, hold):
               never.error["message"].replace("cgt-20260101000000-zzzzz", "ID").split(" Request id")[0])
     again = delete(inst, task_id)
     ctx.equal(f"{what}: again", (again.status, again.error["code"]), (404, "task_not_found"))
+    for query in ("?page_size=500", f"?filter.task_ids={task_id}"):
+        listed = inst.serve.call("GET", BASE + query, inst.token).json
+        ctx.true(f"{what}: in no list", task_id not in [item["id"] for item in listed["items"]])
+    ctx.equal(f"{what}: total", listed["total"], 0)
     shown = inst.cli_json("task", "show", task_id)
     ctx.equal(f"{what}: shown", (shown["state"], shown["hold_state"]), (state, hold))
     ctx.true(f"{what}: deleted_at", shown["deleted_at"])
@@ -418,3 +422,17 @@ def test_many_at_once_keep_ark_s_limits(ctx):
         statuses = list(pool.map(lambda task_id: delete(inst, task_id).status, ids))
     ctx.equal(f"all in {time.monotonic() - begun:.1f} s", statuses, [200] * len(ids))
     ctx.equal("no call over Ark's limits", sum(inst.sim.state()["limited"].values()), 0)
+
+
+def test_lists_lose_what_is_deleted(ctx):
+    """A deleted task is in no list and in no total; a cancelled one stays."""
+    inst = ctx.new()
+    kept, gone = (inst.serve.create(inst.token, text_to_video()).json["id"] for _ in range(2))
+    for task_id in (kept, gone):
+        inst.serve.wait_until(inst.token, task_id)
+    ctx.equal("both", inst.serve.call("GET", BASE, inst.token).json["total"], 2)
+    ctx.equal("deleted", inst.serve.call("DELETE", f"{BASE}/{gone}", inst.token).status, 200)
+    for query in ("", "?filter.status=succeeded", f"?filter.task_ids={gone},{kept}"):
+        answer = inst.serve.call("GET", BASE + query, inst.token).json
+        ctx.equal(f"one is left in {query!r}", ([i["id"] for i in answer["items"]], answer["total"]),
+                  ([kept], 1))
