@@ -10,7 +10,7 @@
 
 enum {
     NET_HEADERS_MAX = 32,              /* per call; the signatures of object stores need 12 */
-    NET_URL_MAX_BYTES = 8192,          /* presigned URLs stay below 4 kB */
+    NET_URL_MAX_BYTES = 48 << 10,      /* a list that names 500 tasks: 81 bytes each */
     NET_ANSWER_HEAD_MAX_BYTES = 65536, /* all header lines of an answer; nginx sends 8 kB */
     NET_POOL_MAX = 64,                 /* idle easy handles kept, about 25 kB each */
     NET_HOSTS_IDLE_MAX = 64            /* idle host rows kept */

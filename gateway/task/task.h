@@ -275,7 +275,7 @@ enum {
     /* With the largest page half a billion tasks, more than one database holds. */
     LIST_PAGE_NUM_MAX = 1000000
 };
-/* Which tasks; an absent condition holds for all. Refused ones are in no list. */
+/* Which tasks; an absent condition holds for all. Refused and deleted ones are in no list. */
 struct task_list_filter {
     bool has_status;
     enum task_state status;    /* as state_shown gives it */

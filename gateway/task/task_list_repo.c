@@ -6,9 +6,9 @@
 #include "gateway/task/task_rows.h"
 
 /* $2 and $3: own tasks alone; $4 to $6: shown state, model, tier, or empty. */
-#define MATCHES                                                   \
-    " AND state <> 'refused' AND ($2 = 0 OR token_identity = $3)" \
-    " AND ($4 = '' OR shown = $4) AND ($5 = '' OR model = $5)"    \
+#define MATCHES                                                                          \
+    " AND state <> 'refused' AND deleted_us IS NULL AND ($2 = 0 OR token_identity = $3)" \
+    " AND ($4 = '' OR shown = $4) AND ($5 = '' OR model = $5)"                           \
     " AND ($6 = '' OR tier = $6)"
 #define NEWEST_FIRST " ORDER BY created_us DESC, id DESC LIMIT $7 OFFSET $8"
 

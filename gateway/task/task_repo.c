@@ -79,8 +79,8 @@ enum err_code task_repo_owner(struct db_conn *conn, int64_t account_id, struct s
     return err->code;
 }
 
-/* What lists count of the tasks like this one, in a state. Refused tasks are hidden
- * and not counted. */
+/* What lists count of the tasks like this one, in a state. Refused and deleted
+ * tasks are hidden and not counted. */
 static enum err_code count_task(struct db_conn *conn, const struct task *task,
                                 enum task_state state, int64_t change, struct err *err)
 {
@@ -231,6 +231,7 @@ enum err_code task_repo_hide(struct db_conn *conn, const struct scope *scope, st
     *ret_hidden = db_changes(st) == 1;
     if (!*ret_hidden)
         return ERR_OK;
+    TRY(count_task(conn, task, task->state, -1, err));
     TRY(add_event(conn, task, task->state, now_us, "deleted by the tenant", err));
     task->deleted_us = now_us;
     return ERR_OK;

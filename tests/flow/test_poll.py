@@ -32,3 +32,17 @@ def test_a_hundred_ends_are_known_within_three_seconds(ctx):
     ctx.equal("every one charged once", charged, TASKS * 5009400000)
     ctx.equal("all succeeded", {inst.serve.get(inst.token, i).json["status"] for i in ids},
               {"succeeded"})
+
+
+def test_the_largest_batch(ctx):
+    """A list may name 500 tasks; its URL is far longer than any other of ours."""
+    inst = ctx.new(credit="5000", sim_arguments=["--workers", "256"])
+    inst.cli("upstream", "set", "main", "batch=500")
+    prompt = "[sim: queue_ms=200 run_ms=4000] a quiet harbour"
+    for _ in range(300):
+        inst.serve.create(inst.token, text_to_video(prompt, ratio="16:9"))
+    wait_for("all ends are known", lambda: inst.rows(
+        "SELECT count(*) AS n FROM task WHERE ended_us IS NULL")[0]["n"] == 0, 60, 0.1)
+    ctx.true("many in one list", inst.sim.state()["list_ids_max"] > 200,
+             inst.sim.state()["list_ids_max"])
+    ctx.true("every list was sent", "poll_not_started" not in inst.serve.log())

@@ -448,7 +448,7 @@ def _check_counts(inst, bad):
     rows = inst.rows(
         f"SELECT 1 AS kept, {key}, state, n FROM task_count WHERE n <> 0 UNION ALL"
         f" SELECT 0, {key}, CASE WHEN state IN ('waiting', 'submitting', 'unknown') THEN 'queued' ELSE state END"
-        f" AS s, count(*) FROM task WHERE state <> 'refused' GROUP BY {key}, s")
+        f" AS s, count(*) FROM task WHERE state <> 'refused' AND deleted_us IS NULL GROUP BY {key}, s")
     kept, real = ({tuple(row.values())[1:] for row in rows if row["kept"] == side} for side in (1, 0))
     if kept != real:
         bad(f"task_count says {sorted(kept - real)}, the tasks say {sorted(real - kept)}")

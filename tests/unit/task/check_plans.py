@@ -42,7 +42,7 @@ def main():
     # Indexes over few rows: open tasks, unsettled attempts, holds in review.
     partial = {row[0] for row in db.execute(
         "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '%WHERE%'"
-        " AND sql NOT LIKE '%IS NOT NULL' AND sql NOT LIKE '%<> ''refused'''")}
+        " AND sql NOT LIKE '%IS NOT NULL' AND sql NOT LIKE '%<> ''refused''%'")}
     passed = failed = 0
     for path, sql in statements():
         count = len(set(re.findall(r"\$\d+", sql)))
