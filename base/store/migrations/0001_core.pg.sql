@@ -193,11 +193,12 @@ CREATE TABLE task (
     last_frame_url  text COLLATE "C"
 );
 CREATE UNIQUE INDEX task_by_upstream ON task (upstream_id, account_id) WHERE upstream_id IS NOT NULL;
--- What tenants list, newest first. Refused and deleted tasks are in no list.
-CREATE INDEX task_by_tenant ON task (tenant_id, created_us, id) WHERE state <> 'refused' AND deleted_us IS NULL;
-CREATE INDEX task_by_identity ON task (tenant_id, token_identity, created_us, id) WHERE state <> 'refused' AND deleted_us IS NULL;
-CREATE INDEX task_by_model ON task (tenant_id, model, created_us, id) WHERE state <> 'refused' AND deleted_us IS NULL;
-CREATE INDEX task_by_shown ON task (tenant_id, shown, created_us, id) WHERE state <> 'refused' AND deleted_us IS NULL;
+-- What tenants list, newest first. A move of state rewrites only the last of them.
+CREATE INDEX task_by_tenant ON task (tenant_id, created_us, id);
+CREATE INDEX task_by_identity ON task (tenant_id, token_identity, created_us, id);
+CREATE INDEX task_by_model ON task (tenant_id, model, created_us, id);
+CREATE INDEX task_by_shown ON task (tenant_id, shown, created_us, id)
+    WHERE state <> 'refused' AND deleted_us IS NULL;
 CREATE INDEX task_open ON task (account_id, id) WHERE ended_us IS NULL;
 -- How many tasks a list would find; kept in the transaction that inserts or moves one.
 CREATE TABLE task_count (
