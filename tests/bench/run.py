@@ -3,8 +3,8 @@
 """Measures the gateway beside nginx, in one run on one machine, and prints Markdown.
 Figures of different runs do not compare; the ratios of one run do.
 
-usage: run.py [--quick] [--rounds N] [--dir DIR] [--build DIR] [--no-settle]
-              [--stub-port N] [--peer URL --peer-token-file FILE] [--profile]
+usage: run.py [--quick] [--rounds N] [--patience SECONDS] [--dir DIR] [--build DIR]
+              [--no-settle] [--stub-port N] [--peer URL --peer-token-file FILE] [--profile]
 
 Everything runs on loopback and as children of this process; what they write goes to
 a folder in DIR that is removed at the end.
@@ -29,6 +29,7 @@ CLIENTS = (32, 64)
 WORKERS_IDLE, WORKERS_LOAD = 1024, 256
 READY_TIMES = 5
 SYNC_TIMES = 200
+QUIET_LOOK_S, QUIET_SHARE = 0.5, 0.1  # of all cores
 SETTLE_TIMEOUT_S = 120
 BATCH = 190  # ids of one list: base/net sends no URL over 8 KiB, an id takes 41 bytes
 CREDIT = "100000000"  # a create holds about 5 of it
@@ -112,6 +113,7 @@ class Bench:
         self.installations = []
         self.stub_port = self.nginx_port = None
         self.theirs_s = self.whole_s = 0.0  # CPU of strangers, and all there was, in rounds
+        self.patience_s = options.patience
 
     def start_stub(self):
         stub = subprocess.Popen([os.path.join(self.options.build, "tests/bench/ark_stub"),
@@ -171,6 +173,17 @@ class Bench:
         times = os.times()
         return (times.user + times.system + times.children_user + times.children_system
                 + sum(process_s(pid) for pid in self.ours()))
+
+    def wait_quiet(self):
+        """Until others leave the machine alone, or there is no patience left. (The load
+        average does not tell: it holds our own last round.)"""
+        while self.patience_s > 0:
+            busy, ours = machine_busy_s(), self.our_s()
+            time.sleep(QUIET_LOOK_S)
+            theirs = machine_busy_s() - busy - (self.our_s() - ours)
+            if theirs < QUIET_SHARE * QUIET_LOOK_S * os.cpu_count():
+                return
+            self.patience_s -= QUIET_LOOK_S
 
     def load(self, url, clients, seconds, method="GET", token=None, body=None, checked=True):
         env = {k: v for k, v in os.environ.items() if not k.startswith("BENCH_")}
@@ -271,6 +284,7 @@ def measure_rounds(bench, named):
             bench.load(clients=clients, seconds=1, **request)  # warm, not counted
         for number in range(bench.options.rounds):
             for name, request in named:
+                bench.wait_quiet()
                 result = bench.load(clients=clients, seconds=bench.options.seconds, **request)
                 rounds.setdefault((name, clients), []).append(result)
                 log(f"{clients} clients, round {number + 1}: {name}: {result['rate']:.0f}/s")
@@ -303,6 +317,7 @@ def measure_settle(bench):
     first_task(serve.url, token)
     rates, known = [], inst.rows("SELECT count(*) AS n FROM task")[0]["n"]
     for _ in range(bench.options.rounds):
+        bench.wait_quiet()
         begun = time.monotonic()
         bench.load(f"{serve.url}{BASE}", 32, bench.options.seconds, "POST", token, BODY)
 
@@ -360,6 +375,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="rounds of 1 s")
     parser.add_argument("--rounds", type=int, default=3, help="at least 3 (3)")
+    parser.add_argument("--patience", type=float, default=0, metavar="SECONDS",
+                        help="to wait, in all, for rounds without other load (0)")
     parser.add_argument("--dir", default=tempfile.gettempdir(), help="whose disk is measured")
     parser.add_argument("--build", default=os.path.join(ROOT, "build/release"),
                         help="a RelWithDebInfo build with arkgate and ark_stub")
