@@ -16,6 +16,12 @@
 /* Runs fn(&variable) when the variable leaves its block. */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 
+/* Borrowed text: pointer and length, not NUL-terminated. */
+struct str {
+    const char *ptr;
+    size_t len;
+};
+
 /* err.c ---------------------------------------------------------------- */
 
 enum err_code {
@@ -69,6 +75,8 @@ enum err_code err_detail(struct err *err, enum err_code code, const char *fmt, .
     PRINTF_LIKE(3, 4);
 /* "INVALID", "BALANCE", …; "?" for a number outside the table. */
 const char *err_name(enum err_code code);
+/* The code of such a name; ERR_INTERNAL for another text. */
+enum err_code err_from_name(struct str name);
 /* Default text, HTTP status, process exit status and retry flag of a code. */
 const char *err_text(enum err_code code);
 int err_http_status(enum err_code code);
@@ -78,12 +86,6 @@ bool err_may_retry(enum err_code code);
 _Noreturn void err_assert_failed(const char *cond, const char *file, int line);
 
 /* str.c ---------------------------------------------------------------- */
-
-/* Borrowed text: pointer and length, not NUL-terminated. */
-struct str {
-    const char *ptr;
-    size_t len;
-};
 
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
 

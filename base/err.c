@@ -72,6 +72,15 @@ const char *err_name(enum err_code code)
     return known(code) ? codes[code].name : "?";
 }
 
+enum err_code err_from_name(struct str name)
+{
+    for (int code = 1; code < ERR_CODE_COUNT; code++) {
+        if (str_is(name, codes[code].name))
+            return (enum err_code)code;
+    }
+    return ERR_INTERNAL;
+}
+
 const char *err_text(enum err_code code)
 {
     return known(code) ? codes[code].text : codes[ERR_INTERNAL].text;

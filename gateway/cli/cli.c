@@ -3,6 +3,8 @@
  * it belongs, print its result, exit with the error's status. */
 #include "gateway/cli/cli.h"
 
+#include "billing/billing.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -46,6 +48,14 @@ enum err_code cli_limit(const struct cli_ctx *ctx, int *ret_limit, struct err *e
         return err_set(err, ERR_USAGE, "--limit must be 1 to %d", LIMIT_MAX);
     *ret_limit = (int)limit;
     return ERR_OK;
+}
+
+void cli_put_amount(struct json_out *out, const char *name, int64_t nano)
+{
+    char text[MONEY_TEXT_MAX];
+
+    money_text((struct money){nano}, text);
+    json_put_text(out, name, str_from(text));
 }
 
 void cli_say(const struct cli_ctx *ctx, const char *fmt, ...)

@@ -78,6 +78,8 @@ const char *cli_value(const struct cli_ctx *ctx, const char *name);
 bool cli_flag(const struct cli_ctx *ctx, const char *name);
 /* --limit of a list: 1 to 1000, default 50. */
 FALLIBLE cli_limit(const struct cli_ctx *ctx, int *ret_limit, struct err *err);
+/* An amount as a decimal string: "5.0094". */
+void cli_put_amount(struct json_out *out, const char *name, int64_t nano);
 /* A line of talk on stderr, unless -q. */
 void cli_say(const struct cli_ctx *ctx, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -128,15 +128,6 @@ void cli_remote_answer(void *server, struct str request, struct buf *answer)
         LOG(LOG_ERROR, "command_answer_failed", LOG_TEXT("detail", ignored.detail));
 }
 
-static enum err_code code_of_name(struct str name)
-{
-    for (int code = 1; code < ERR_CODE_COUNT; code++) {
-        if (str_is(name, err_name((enum err_code)code)))
-            return (enum err_code)code;
-    }
-    return ERR_INTERNAL;
-}
-
 static enum err_code decode_answer(struct str answer, struct buf *ret_result, struct err *err)
 {
     CLEANUP(arena_fini) struct arena arena = {0};
@@ -149,7 +140,7 @@ static enum err_code decode_answer(struct str answer, struct buf *ret_result, st
     result = json_get(json_root(doc), "result");
     if (error != NULL) {
         const struct json_value *root = json_root(doc);
-        enum err_code code = code_of_name(json_text(doc, error));
+        enum err_code code = err_from_name(json_text(doc, error));
         struct str text = json_text(doc, json_get(root, "message"));
 
         (void)err_set(err, code, "%.*s", (int)text.len, text.ptr);

@@ -74,14 +74,6 @@ static FALLIBLE take_text(const struct cli_ctx *ctx, const char *name, size_t ma
     return ERR_OK;
 }
 
-static void put_money(struct json_out *out, const char *name, int64_t nano)
-{
-    char text[MONEY_TEXT_MAX];
-
-    money_text((struct money){nano}, text);
-    json_put_text(out, name, str_from(text));
-}
-
 static FALLIBLE run_booking(struct cli_ctx *ctx, enum ledger_kind kind, const char *action,
                             struct err *err)
 {
@@ -102,8 +94,8 @@ static FALLIBLE run_booking(struct cli_ctx *ctx, enum ledger_kind kind, const ch
     TRY(db_write(ctx->db, book, &booking, err));
     json_open_object(ctx->out, NULL);
     json_put_int(ctx->out, "seq", booking.seq);
-    put_money(ctx->out, "available", booking.account.available_nano);
-    put_money(ctx->out, "held", booking.account.held_nano);
+    cli_put_amount(ctx->out, "available", booking.account.available_nano);
+    cli_put_amount(ctx->out, "held", booking.account.held_nano);
     json_put_text(ctx->out, "currency", str_from(booking.account.currency));
     json_close_object(ctx->out);
     return ERR_OK;

@@ -44,14 +44,6 @@ static enum err_code load(struct db_conn *conn, void *ctx, struct err *err)
     return task_view_events(conn, &view->task, take_event, view, err);
 }
 
-static void put_amount(struct json_out *out, const char *name, struct money amount)
-{
-    char text[MONEY_TEXT_MAX];
-
-    money_text(amount, text);
-    json_put_text(out, name, str_from(text));
-}
-
 /* "108900 tokens × 46 CNY per 1,000,000 tokens = 5.0094 CNY (…)" in words that a
  * tenant can be sent. */
 static void explain(const struct view *view, struct buf *text)
@@ -162,12 +154,12 @@ static void put_view(struct cli_ctx *ctx, const struct view *view, struct str ex
         json_put_int(ctx->out, "tokens", task->tokens);
     else
         json_put_null(ctx->out, "tokens");
-    put_amount(ctx->out, "unit_price", (struct money){hold->unit_price_nano});
+    cli_put_amount(ctx->out, "unit_price", hold->unit_price_nano);
     json_put_text(ctx->out, "unit", str_from(hold->unit));
     json_put_text(ctx->out, "currency", str_from(hold->currency));
-    put_amount(ctx->out, "hold", hold->held);
-    put_amount(ctx->out, "charge", hold->charge);
-    put_amount(ctx->out, "loss", hold->loss);
+    cli_put_amount(ctx->out, "hold", hold->held.nano);
+    cli_put_amount(ctx->out, "charge", hold->charge.nano);
+    cli_put_amount(ctx->out, "loss", hold->loss.nano);
     json_put_text(ctx->out, "hold_state", str_from(hold->state));
     json_put_text(ctx->out, "ledger_task", str_from(task->minted_id));
     put_optional_text(ctx->out, "error_code", task->error_code);

@@ -19,14 +19,6 @@ static enum err_code load_account(struct db_conn *conn, struct tenant_view *view
     return ledger_account(conn, &scope, &view->account, err);
 }
 
-static void put_amount(struct json_out *out, const char *name, int64_t nano)
-{
-    char text[MONEY_TEXT_MAX];
-
-    money_text((struct money){nano}, text);
-    json_put_text(out, name, str_from(text));
-}
-
 static void put_tenant(struct cli_ctx *ctx, const struct tenant_view *view)
 {
     char when[32];
@@ -38,10 +30,10 @@ static void put_tenant(struct cli_ctx *ctx, const struct tenant_view *view)
     json_put_text(ctx->out, "state", view->tenant.suspended ? STR("suspended") : STR("active"));
     json_put_text(ctx->out, "currency", str_from(view->tenant.currency));
     json_put_text(ctx->out, "book", str_from(view->tenant.book));
-    put_amount(ctx->out, "credit_line", view->account.credit_line_nano);
-    put_amount(ctx->out, "available", view->account.available_nano);
-    put_amount(ctx->out, "held", view->account.held_nano);
-    put_amount(ctx->out, "charged", view->account.charged_nano);
+    cli_put_amount(ctx->out, "credit_line", view->account.credit_line_nano);
+    cli_put_amount(ctx->out, "available", view->account.available_nano);
+    cli_put_amount(ctx->out, "held", view->account.held_nano);
+    cli_put_amount(ctx->out, "charged", view->account.charged_nano);
     json_put_text(ctx->out, "created_at", str_from(when));
     json_close_object(ctx->out);
 }
@@ -86,8 +78,8 @@ static enum err_code audit_account(struct db_conn *conn, const struct adding *ad
     buf_init(&detail, 1024);
     out = json_begin(&detail);
     json_open_object(&out, NULL);
-    put_amount(&out, "credit", adding->credit.nano);
-    put_amount(&out, "credit_line", adding->credit_line.nano);
+    cli_put_amount(&out, "credit", adding->credit.nano);
+    cli_put_amount(&out, "credit_line", adding->credit_line.nano);
     json_close_object(&out);
     TRY(json_end(&out, err));
     return audit_append(conn, adding->ctx->actor, adding->ctx->now_us, "tenant.set",
@@ -240,7 +232,7 @@ static enum err_code set_credit_line(struct db_conn *conn, struct change *change
     struct json_out out = json_begin(&detail);
 
     json_open_object(&out, NULL);
-    put_amount(&out, "credit_line", line.nano);
+    cli_put_amount(&out, "credit_line", line.nano);
     json_close_object(&out);
     TRY(json_end(&out, err));
     return audit_append(conn, change->ctx->actor, change->ctx->now_us, "tenant.set",

@@ -71,20 +71,6 @@ static enum err_code drop_owned(struct db_conn *conn, struct adoption *adoption,
     return ERR_OK;
 }
 
-static enum err_code adopt(struct db_conn *conn, struct adoption *adoption,
-                           struct match_attempt *match, const struct upstream_task *stray,
-                           struct err *err)
-{
-    struct scope scope = {.tenant_id = match->task.tenant_id};
-
-    TRY(attempt_repo_set_state(conn, &scope, &match->attempt, "accepted", adoption->now_us,
-                               err));
-    TRY(task_repo_set_upstream(conn, &scope, &match->task, stray->id, err));
-    TRY(task_repo_move(conn, &scope, &match->task, TASK_QUEUED, adoption->now_us, "adopted",
-                       err));
-    return stray_repo_close(conn, adoption->account_id, stray->id, "adopted", err);
-}
-
 /* A task that was released for certain exists after all: once Ark has ended it, the
  * platform books what it cost; the tenant's balance stays. */
 static enum err_code book_late(struct db_conn *conn, struct adoption *adoption,
@@ -132,19 +118,12 @@ static enum err_code book_late(struct db_conn *conn, struct adoption *adoption,
 static enum err_code release(struct db_conn *conn, struct adoption *adoption,
                              struct match_attempt *match, struct err *err)
 {
-    struct scope scope = {.tenant_id = match->task.tenant_id};
-    struct task *task = &match->task;
+    struct unknown_word word = {.actor = "system",
+                                .note = "released for certain",
+                                .reason = STR("released for certain"),
+                                .now_us = adoption->now_us};
 
-    (void)str_copy(task->error_code, sizeof(task->error_code), STR("InternalServiceError"));
-    (void)str_copy(task->error_message, sizeof(task->error_message),
-                   STR("The service encountered an unexpected internal error."));
-    TRY(attempt_repo_set_state(conn, &scope, &match->attempt, "released", adoption->now_us,
-                               err));
-    TRY(task_repo_set_outcome(conn, &scope, task, err));
-    TRY(hold_release(conn, &scope, str_from(task->minted_id), adoption->now_us, "system",
-                     STR("released for certain"), err));
-    return task_repo_move(conn, &scope, task, TASK_FAILED, adoption->now_us,
-                          "released for certain", err);
+    return unknown_release(conn, &match->task, &match->attempt, &word, err);
 }
 
 static enum err_code count_clean_scan(struct db_conn *conn, struct adoption *adoption,
@@ -176,7 +155,8 @@ static enum err_code apply(struct db_conn *conn, struct adoption *adoption, size
 
         if (unknown) {
             adoption->adopted[adoption->adopted_count++] = i;
-            return adopt(conn, adoption, match, stray, err);
+            return unknown_adopt(conn, &match->task, &match->attempt, stray->id,
+                                 adoption->now_us, "adopted", err);
         }
         return released ? book_late(conn, adoption, match, stray, err) : ERR_OK;
     }

@@ -172,15 +172,6 @@ enum err_code attempt_repo_set_scans(struct db_conn *conn, const struct scope *s
     return db_run(st, err);
 }
 
-static enum err_code code_of_name(struct str name)
-{
-    for (int code = 1; code < ERR_CODE_COUNT; code++) {
-        if (str_is(name, err_name((enum err_code)code)))
-            return (enum err_code)code;
-    }
-    return ERR_INTERNAL;
-}
-
 enum err_code attempt_repo_refusal(struct db_conn *conn, const struct scope *scope,
                                    int64_t task_id, struct err *err)
 {
@@ -199,7 +190,7 @@ enum err_code attempt_repo_refusal(struct db_conn *conn, const struct scope *sco
         return err->code;
     if (step == DB_DONE)
         return err_detail(err, ERR_INTERNAL, "refusal was not kept");
-    code = code_of_name(db_get_text(st, 0));
+    code = err_from_name(db_get_text(st, 0));
     (void)err_set(err, code, "%s", "");
     str_copy_cut(err->msg, sizeof(err->msg), db_get_text(st, 3));
     str_copy_cut(err->upstream_code, sizeof(err->upstream_code), db_get_text(st, 2));

@@ -17,15 +17,12 @@ static enum err_code resolve_unknown(struct db_conn *conn, struct task *task,
 
     TRY(attempt_repo_last(conn, &scope, task->id, &attempt, err));
     if (request->release) {
-        (void)str_copy(task->error_code, sizeof(task->error_code), STR("InternalServiceError"));
-        (void)str_copy(task->error_message, sizeof(task->error_message),
-                       STR("The service encountered an unexpected internal error."));
-        TRY(attempt_repo_set_state(conn, &scope, &attempt, "released", request->now_us, err));
-        TRY(task_repo_set_outcome(conn, &scope, task, err));
-        TRY(hold_release(conn, &scope, str_from(task->minted_id), request->now_us,
-                         request->actor, request->reason, err));
-        return task_repo_move(conn, &scope, task, TASK_FAILED, request->now_us,
-                              "released by an operator", err);
+        struct unknown_word word = {.actor = request->actor,
+                                    .note = "released by an operator",
+                                    .reason = request->reason,
+                                    .now_us = request->now_us};
+
+        return unknown_release(conn, task, &attempt, &word, err);
     }
     if (request->upstream_id.len == 0)
         return err_set(err, ERR_USAGE,
@@ -40,11 +37,8 @@ static enum err_code resolve_unknown(struct db_conn *conn, struct task *task,
         return err_set(err, ERR_CONFLICT, "%.*s already belongs to task %s",
                        (int)request->upstream_id.len, request->upstream_id.ptr,
                        owner.minted_id);
-    TRY(attempt_repo_set_state(conn, &scope, &attempt, "accepted", request->now_us, err));
-    TRY(task_repo_set_upstream(conn, &scope, task, request->upstream_id, err));
-    TRY(stray_repo_close(conn, task->account_id, request->upstream_id, "adopted", err));
-    return task_repo_move(conn, &scope, task, TASK_QUEUED, request->now_us,
-                          "adopted by an operator", err);
+    return unknown_adopt(conn, task, &attempt, request->upstream_id, request->now_us,
+                         "adopted by an operator", err);
 }
 
 static enum err_code resolve_review(struct db_conn *conn, const struct task *task,

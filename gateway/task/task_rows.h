@@ -137,6 +137,22 @@ FALLIBLE idempotency_repo_drop(struct db_conn *conn, const struct scope *scope, 
                                int64_t task_id, struct err *err);
 FALLIBLE idempotency_repo_sweep(struct db_conn *conn, int64_t before_us, struct err *err);
 
+/* unknown.c: the two ways out of unknown --------------------------------------- */
+
+/* It is this task of Ark's: queued, and asked after from now on. */
+FALLIBLE unknown_adopt(struct db_conn *conn, struct task *task, const struct attempt *attempt,
+                       struct str upstream_id, int64_t now_us, const char *note,
+                       struct err *err);
+/* Who releases, and why; note stands in the task's event. */
+struct unknown_word {
+    const char *actor, *note;
+    struct str reason;
+    int64_t now_us;
+};
+/* Ark has no such task: failed for the tenant, the hold released. */
+FALLIBLE unknown_release(struct db_conn *conn, struct task *task, const struct attempt *attempt,
+                         const struct unknown_word *word, struct err *err);
+
 /* stray_repo.c ---------------------------------------------------------------- */
 
 /* First seen stays, state and body are the newest. */
