@@ -145,6 +145,15 @@ struct json_slices {
     size_t len; /* bytes in all */
 };
 
+/* Other bytes for a value that stands anywhere in the text. */
+struct json_patch {
+    struct str at;   /* the value's own bytes in the text; len 0: nothing to patch */
+    struct str json; /* what stands there instead */
+};
+/* Puts the patch into slices that json_splice made of a text: they must hold the place,
+ * whole. ERR_INTERNAL when they do not. */
+FALLIBLE json_splice_patch(struct arena *arena, const struct json_patch *patch,
+                           struct json_slices *inout_slices, struct err *err);
 /* Applies the edits (at most JSON_EDITS_MAX; a set of an absent member appends
  * it) and also drops every top-level member whose value is null. ERR_INVALID
  * unless text is a gated object. */

@@ -196,3 +196,39 @@ FALLIBLE json_splice(struct arena *arena, struct str text, const struct json_edi
     *ret_slices = splice.out;
     return ERR_OK;
 }
+
+FALLIBLE json_splice_patch(struct arena *arena, const struct json_patch *patch,
+                           struct json_slices *inout_slices, struct err *err)
+{
+    struct json_slices *slices = inout_slices;
+    struct str *items;
+    size_t i = 0;
+
+    if (patch->at.len == 0)
+        return ERR_OK;
+    for (; i < slices->count; i++) {
+        const struct str *item = &slices->items[i];
+
+        if (patch->at.ptr >= item->ptr &&
+            patch->at.ptr + patch->at.len <= item->ptr + item->len)
+            break;
+    }
+    items = arena_alloc(arena, (slices->count + 2) * sizeof(*items));
+    if (i == slices->count || items == NULL)
+        return err_detail(err, ERR_INTERNAL,
+                          i == slices->count ? "nothing to patch there"
+                                             : "arena full: a patch");
+
+    struct str whole = slices->items[i];
+    size_t before = (size_t)(patch->at.ptr - whole.ptr), after = before + patch->at.len;
+
+    memcpy(items, slices->items, i * sizeof(*items));
+    items[i] = (struct str){whole.ptr, before};
+    items[i + 1] = patch->json;
+    items[i + 2] = (struct str){whole.ptr + after, whole.len - after};
+    memcpy(items + i + 3, slices->items + i + 1, (slices->count - i - 1) * sizeof(*items));
+    slices->len = slices->len - patch->at.len + patch->json.len;
+    slices->items = items;
+    slices->count += 2;
+    return ERR_OK;
+}

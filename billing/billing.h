@@ -35,11 +35,14 @@ FALLIBLE money_charge(int64_t unit_price_nano, int64_t quantity, int64_t unit,
 
 /* size.c: what Ark renders, and the tokens it takes ------------------------- */
 
-/* Output pixels of the 2.0 models (Ark's size table).
- * ERR_INVALID for an unknown pair; ratio "adaptive" gives the pair with the most
- * pixels of that resolution. */
-FALLIBLE size_pixels(struct str resolution, struct str ratio, int *ret_width, int *ret_height,
-                     struct err *err);
+/* Output pixels by a table: "2.0" and "1.0" are Ark's own for those models, any other text
+ * is one, as words such as "720p/16:9=1280x720". ERR_INVALID for an unknown pair or a word
+ * that is none; ratio "adaptive" gives the pair with the most pixels of that resolution. */
+FALLIBLE size_pixels(struct str sizes, struct str resolution, struct str ratio, int *ret_width,
+                     int *ret_height, struct err *err);
+/* floor(w·h·(frames+1)/1024), for a length given in frames. That the one more is there
+ * too was never seen; the real usage decides. At most a day. */
+int64_t size_tokens_frames(int width, int height, int64_t frames);
 /* floor(w·h·(24·s+1)/1024), s in milliseconds of output and input together; with
  * video input and s up to the official minimum of ceil(5·out/3) whole seconds, that
  * many seconds of frames without the +1. input_ms is -1 when no video is given. At
@@ -50,7 +53,7 @@ enum { SIZE_INPUT_UNKNOWN_MS = 15200 };
 
 /* price.c -------------------------------------------------------------- */
 
-enum price_unit { PRICE_PER_MTOKEN, PRICE_PER_SECOND };
+enum price_unit { PRICE_PER_MTOKEN, PRICE_PER_SECOND, PRICE_PER_USE };
 
 /* What decides a price. */
 struct price_key {
@@ -82,6 +85,9 @@ FALLIBLE price_find(struct db_conn *conn, struct str book, int64_t version,
 /* What quantity costs by the row: tokens, or milliseconds. */
 FALLIBLE price_cost(const struct price_row *row, int64_t tokens, int64_t output_ms,
                     struct money *ret_cost, struct err *err);
+/* What one use of the web_search tool costs by a book's version; 0 when it has no row. */
+FALLIBLE price_tool(struct db_conn *conn, struct str book, int64_t version,
+                    int64_t *ret_unit_nano, struct err *err);
 /* Adds the shipped books ("ark-cny") when the database has none; idempotent. */
 FALLIBLE price_seed(struct db_conn *conn, int64_t now_us, struct err *err);
 
@@ -203,6 +209,7 @@ struct hold_usage {
     bool has_tokens;
     int64_t tokens;
     int64_t output_ms;
+    int64_t tool_uses;    /* of web_search */
     struct price_key key; /* by the final resolution */
     uint8_t evidence[CRYPTO_HASH_BYTES];
     int64_t now_us;
@@ -216,7 +223,8 @@ struct hold_charge {
     char review[129]; /* why it went to review */
 };
 /* Charges and releases the rest, or moves the hold to review when usage is
- * missing, negative, over 10^9 or over 4 × the held tokens, or no price row fits.
+ * missing, negative, over 10^9 or over 4 × the held tokens, no price row fits, or a
+ * tool was used that has a price: charging for uses is not built.
  * ERR_CONFLICT when the hold is not open. */
 FALLIBLE hold_settle(struct db_conn *conn, const struct scope *scope, struct str task,
                      const struct hold_usage *usage, struct hold_charge *ret_charge,

@@ -156,6 +156,23 @@ static void judge_usage(const struct hold_row *row, const struct hold_usage *usa
         ret_why[0] = '\0';
 }
 
+/* A tool that has a price and was used: charging for uses is not built, and giving them
+ * away unseen is not for us to decide. */
+static FALLIBLE judge_tools(struct db_conn *conn, const struct hold_row *row,
+                            const struct hold_usage *usage, char *ret_why, size_t size,
+                            struct err *err)
+{
+    int64_t unit_nano;
+
+    if (usage->tool_uses <= 0)
+        return ERR_OK;
+    TRY(price_tool(conn, str_from(row->book), row->book_version, &unit_nano, err));
+    if (unit_nano != 0)
+        (void)snprintf(ret_why, size, "%lld tool uses that have a price",
+                       (long long)usage->tool_uses);
+    return ERR_OK;
+}
+
 /* The row of the frozen version and what the usage costs by it; why is set when
  * the hold must wait for an operator. */
 static FALLIBLE price_usage(struct db_conn *conn, const struct hold_row *row,
@@ -175,6 +192,8 @@ static FALLIBLE price_usage(struct db_conn *conn, const struct hold_row *row,
     if (rc != ERR_OK)
         return rc;
     judge_usage(row, usage, &charge->price, charge->review, sizeof(charge->review));
+    if (charge->review[0] == '\0')
+        TRY(judge_tools(conn, row, usage, charge->review, sizeof(charge->review), err));
     if (charge->review[0] != '\0')
         return ERR_OK;
     charge->quantity = price_quantity(&charge->price, usage->tokens, usage->output_ms);

@@ -12,6 +12,7 @@ static const struct {
 } units[] = {
     [PRICE_PER_MTOKEN] = {"mtoken", 1000000},
     [PRICE_PER_SECOND] = {"second", 1000}, /* quantity in milliseconds */
+    [PRICE_PER_USE] = {"use", 1},
 };
 
 const char *price_unit_name(enum price_unit unit)
@@ -33,6 +34,8 @@ bool price_unit_parse(struct str name, enum price_unit *ret_unit, int64_t *ret_s
 
 int64_t price_quantity(const struct price_row *row, int64_t tokens, int64_t output_ms)
 {
+    /* A row per use is a tool's, never a video's. */
+    ASSERT(row->unit != PRICE_PER_USE);
     return row->unit == PRICE_PER_MTOKEN ? tokens : output_ms;
 }
 
@@ -82,6 +85,22 @@ FALLIBLE price_find(struct db_conn *conn, struct str book, int64_t version,
     TRY(unit_price(&found, &found.price.unit_price_nano, err));
     *ret_row = found.price;
     return ERR_OK;
+}
+
+FALLIBLE price_tool(struct db_conn *conn, struct str book, int64_t version,
+                    int64_t *ret_unit_nano, struct err *err)
+{
+    static const struct price_key key = {
+        .model = {PRICE_TOOL_MODEL, sizeof(PRICE_TOOL_MODEL) - 1},
+        .resolution = {"", 0},
+        .tier = {"default", 7},
+    };
+    struct price_repo_row found = {0};
+    bool any = false;
+
+    *ret_unit_nano = 0;
+    TRY(price_repo_find(conn, book, version, &key, &any, &found, err));
+    return any ? unit_price(&found, ret_unit_nano, err) : ERR_OK;
 }
 
 FALLIBLE price_cost(const struct price_row *row, int64_t tokens, int64_t output_ms,

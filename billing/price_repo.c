@@ -131,7 +131,7 @@ FALLIBLE price_repo_add_row(struct db_conn *conn, const struct price_repo_book *
     static const char sql[] =
         "INSERT INTO price_row (book, version, position, model, resolution, video, audio, tier,"
         " sku, unit, list_price_nano)"
-        " VALUES ($1, $2, $3, $4, $5, $6, -1, '*', $7, 'mtoken', $8)";
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     CLEANUP(db_done) struct db_stmt *stmt = NULL;
 
     TRY(db_prepare(conn, sql, &stmt, err));
@@ -141,7 +141,10 @@ FALLIBLE price_repo_add_row(struct db_conn *conn, const struct price_repo_book *
     db_bind_text(stmt, 4, str_from(row->model));
     db_bind_text(stmt, 5, str_from(row->resolution));
     db_bind_i64(stmt, 6, row->video);
-    db_bind_text(stmt, 7, str_from(row->sku));
-    db_bind_i64(stmt, 8, row->list_price_nano);
+    db_bind_i64(stmt, 7, row->audio);
+    db_bind_text(stmt, 8, str_from(row->tier));
+    db_bind_text(stmt, 9, str_from(row->sku));
+    db_bind_text(stmt, 10, str_from(row->unit));
+    db_bind_i64(stmt, 11, row->list_price_nano);
     return db_run(stmt, err);
 }

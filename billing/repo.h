@@ -24,11 +24,13 @@ struct price_repo_book {
     const char *currency;
     int64_t factor_nano, markup_nano;
 };
-/* A shipped row: any tier, with or without audio, per million tokens. */
+/* The web_search tool's row stands beside the models'. */
+#define PRICE_TOOL_MODEL "tool/web_search"
+/* A shipped row. -1 and "*" are either and any. */
 struct price_repo_seed {
     const char *model, *resolution;
-    int video;
-    const char *sku;
+    int video, audio;
+    const char *tier, *sku, *unit;
     int64_t list_price_nano;
 };
 struct price_repo_row {

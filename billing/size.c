@@ -10,11 +10,13 @@ enum {
     LENGTH_MAX_MS = 24 * 3600000 /* a day; Ark renders seconds */
 };
 
-/* The output table of the 2.0 models. */
-static const struct {
+struct size {
     const char *resolution, *ratio;
     int width, height;
-} sizes[] = {
+};
+
+/* The output table of the 2.0 models, and of 1.5 pro. */
+static const struct size sizes_20[] = {
     {"480p", "16:9", 864, 496},    {"480p", "4:3", 752, 560},     {"480p", "1:1", 640, 640},
     {"480p", "3:4", 560, 752},     {"480p", "9:16", 496, 864},    {"480p", "21:9", 992, 432},
     {"720p", "16:9", 1280, 720},   {"720p", "4:3", 1112, 834},    {"720p", "1:1", 960, 960},
@@ -25,31 +27,106 @@ static const struct {
     {"4k", "3:4", 2494, 3326},     {"4k", "9:16", 2160, 3840},    {"4k", "21:9", 4398, 1886},
 };
 
-FALLIBLE size_pixels(struct str resolution, struct str ratio, int *ret_width, int *ret_height,
-                     struct err *err)
-{
-    bool known = false, adaptive = str_is(ratio, "adaptive");
-    int width = 0, height = 0;
+/* Of the 1.0 models, as their documents list it; 1920x1088 was seen. */
+static const struct size sizes_10[] = {
+    {"480p", "16:9", 864, 480},    {"480p", "4:3", 736, 544},     {"480p", "1:1", 640, 640},
+    {"480p", "3:4", 544, 736},     {"480p", "9:16", 480, 864},    {"480p", "21:9", 960, 416},
+    {"720p", "16:9", 1248, 704},   {"720p", "4:3", 1120, 832},    {"720p", "1:1", 960, 960},
+    {"720p", "3:4", 832, 1120},    {"720p", "9:16", 704, 1248},   {"720p", "21:9", 1504, 640},
+    {"1080p", "16:9", 1920, 1088}, {"1080p", "4:3", 1664, 1248},  {"1080p", "1:1", 1440, 1440},
+    {"1080p", "3:4", 1248, 1664},  {"1080p", "9:16", 1088, 1920}, {"1080p", "21:9", 2176, 928},
+};
 
-    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-        if (!str_is(resolution, sizes[i].resolution))
-            continue;
-        known = true;
-        if (!adaptive && !str_is(ratio, sizes[i].ratio))
-            continue;
-        if (sizes[i].width * sizes[i].height > width * height) {
-            width = sizes[i].width;
-            height = sizes[i].height;
-        }
+/* What is sought, and the largest that was found. */
+struct search {
+    struct str resolution, ratio;
+    bool resolution_known;
+    int width, height;
+};
+
+static void consider(struct search *search, struct str resolution, struct str ratio, int width,
+                     int height)
+{
+    if (!str_eq(search->resolution, resolution))
+        return;
+    search->resolution_known = true;
+    if (!str_is(search->ratio, "adaptive") && !str_eq(search->ratio, ratio))
+        return;
+    if ((int64_t)width * height > (int64_t)search->width * search->height) {
+        search->width = width;
+        search->height = height;
     }
-    if (!known)
-        return err_field(err, "resolution", "resolution must be 480p, 720p, 1080p or 4k");
-    if (width == 0)
-        return err_field(err, "ratio",
-                         "ratio must be 16:9, 4:3, 1:1, 3:4, 9:16, 21:9 or adaptive");
-    *ret_width = width;
-    *ret_height = height;
+}
+
+static void consider_all(struct search *search, const struct size *sizes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        consider(search, str_from(sizes[i].resolution), str_from(sizes[i].ratio),
+                 sizes[i].width, sizes[i].height);
+}
+
+/* Up to a separator, which is skipped; all of it when there is none. */
+static struct str cut(struct str *rest, char separator)
+{
+    size_t len = 0;
+
+    while (len < rest->len && rest->ptr[len] != separator)
+        len++;
+    struct str piece = {rest->ptr, len};
+
+    len += len < rest->len;
+    *rest = (struct str){rest->ptr + len, rest->len - len};
+    return piece;
+}
+
+/* "720p/16:9=1280x720" */
+static enum err_code consider_word(struct search *search, struct str word, struct err *err)
+{
+    struct str rest = word, resolution = cut(&rest, '/'), ratio = cut(&rest, '=');
+    struct str left = cut(&rest, 'x');
+    int64_t width, height;
+
+    if (resolution.len == 0 || ratio.len == 0 || !str_to_i64(left, &width) ||
+        !str_to_i64(rest, &height) || width < 1 || width > SIDE_MAX || height < 1 ||
+        height > SIDE_MAX)
+        return err_field(err, "sizes", "\"%.*s\" is no size such as 720p/16:9=1280x720",
+                         (int)word.len, word.ptr);
+    consider(search, resolution, ratio, (int)width, (int)height);
     return ERR_OK;
+}
+
+FALLIBLE size_pixels(struct str sizes, struct str resolution, struct str ratio, int *ret_width,
+                     int *ret_height, struct err *err)
+{
+    struct search search = {.resolution = resolution, .ratio = ratio};
+
+    if (str_is(sizes, "2.0"))
+        consider_all(&search, sizes_20, COUNT_OF(sizes_20));
+    else if (str_is(sizes, "1.0"))
+        consider_all(&search, sizes_10, COUNT_OF(sizes_10));
+    else
+        while (sizes.len > 0) {
+            struct str word = cut(&sizes, ' ');
+
+            if (word.len > 0)
+                TRY(consider_word(&search, word, err));
+        }
+    if (!search.resolution_known)
+        return err_field(err, "resolution", "resolution %.*s has no sizes",
+                         (int)(resolution.len < 16 ? resolution.len : 16), resolution.ptr);
+    if (search.width == 0)
+        return err_field(err, "ratio", "ratio %.*s has no size",
+                         (int)(ratio.len < 16 ? ratio.len : 16), ratio.ptr);
+    *ret_width = search.width;
+    *ret_height = search.height;
+    return ERR_OK;
+}
+
+int64_t size_tokens_frames(int width, int height, int64_t frames)
+{
+    ASSERT(width > 0 && width <= SIDE_MAX && height > 0 && height <= SIDE_MAX);
+    ASSERT(frames >= 0 && frames <= FRAMES_PER_SECOND * (LENGTH_MAX_MS / 1000));
+    return (int64_t)width * height * (frames + 1) / PIXELS_PER_TOKEN;
 }
 
 int64_t size_tokens(int width, int height, int64_t output_ms, int64_t input_ms)

@@ -120,8 +120,10 @@ FALLIBLE upstream_repo_update(struct db_conn *conn, const struct upstream *upstr
 /* sent empty: removes the mapping. */
 FALLIBLE upstream_repo_set_model(struct db_conn *conn, int64_t id, struct str model,
                                  struct str sent, struct err *err);
-FALLIBLE upstream_repo_model(struct db_conn *conn, int64_t id, struct str model,
-                             char ret_sent[MODEL_NAME_MAX + 1], struct err *err);
+FALLIBLE upstream_repo_models(struct db_conn *conn, int64_t id,
+                              enum err_code (*visit)(struct str model, struct str sent,
+                                                     void *ctx, struct err *err),
+                              void *ctx, struct err *err);
 FALLIBLE upstream_repo_each(struct db_conn *conn,
                             enum err_code (*visit)(const struct upstream *upstream, void *ctx,
                                                    struct err *err),

@@ -176,9 +176,11 @@ FALLIBLE upstream_rotate(struct db_conn *conn, const char *actor, int64_t now_us
  * is refused (ERR_CONFLICT) while open_tasks is not 0: the caller counts them. */
 FALLIBLE upstream_move(struct db_conn *conn, const char *actor, int64_t now_us, struct str name,
                        enum upstream_state to, int64_t open_tasks, struct err *err);
-/* The id that this upstream wants for a canonical model; "" when not mapped. */
-FALLIBLE upstream_model(struct db_conn *conn, int64_t upstream_id, struct str model,
-                        char ret_sent[MODEL_NAME_MAX + 1], struct err *err);
+/* The canonical models that this upstream wants under other ids. */
+FALLIBLE upstream_models(struct db_conn *conn, int64_t upstream_id,
+                         enum err_code (*visit)(struct str model, struct str sent, void *ctx,
+                                                struct err *err),
+                         void *ctx, struct err *err);
 FALLIBLE upstream_each(struct db_conn *conn,
                        enum err_code (*visit)(const struct upstream *upstream, void *ctx,
                                               struct err *err),

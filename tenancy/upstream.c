@@ -246,10 +246,12 @@ FALLIBLE upstream_move(struct db_conn *conn, const char *actor, int64_t now_us, 
     return audit_change(conn, actor, now_us, moves[i].action, name, &out, err);
 }
 
-FALLIBLE upstream_model(struct db_conn *conn, int64_t upstream_id, struct str model,
-                        char ret_sent[MODEL_NAME_MAX + 1], struct err *err)
+FALLIBLE upstream_models(struct db_conn *conn, int64_t upstream_id,
+                         enum err_code (*visit)(struct str model, struct str sent, void *ctx,
+                                                struct err *err),
+                         void *ctx, struct err *err)
 {
-    return upstream_repo_model(conn, upstream_id, model, ret_sent, err);
+    return upstream_repo_models(conn, upstream_id, visit, ctx, err);
 }
 
 FALLIBLE upstream_each(struct db_conn *conn,

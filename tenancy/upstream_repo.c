@@ -227,27 +227,21 @@ FALLIBLE upstream_repo_set_model(struct db_conn *conn, int64_t id, struct str mo
     return db_run(stmt, err);
 }
 
-FALLIBLE upstream_repo_model(struct db_conn *conn, int64_t id, struct str model,
-                             char ret_sent[MODEL_NAME_MAX + 1], struct err *err)
+FALLIBLE upstream_repo_models(struct db_conn *conn, int64_t id,
+                              enum err_code (*visit)(struct str model, struct str sent,
+                                                     void *ctx, struct err *err),
+                              void *ctx, struct err *err)
 {
     static const char sql[] =
-        "SELECT sent_id FROM upstream_model WHERE upstream_id = $1 AND model = $2";
+        "SELECT model, sent_id FROM upstream_model WHERE upstream_id = $1 ORDER BY model";
     CLEANUP(db_done) struct db_stmt *stmt = NULL;
+    enum db_step step;
 
     TRY(db_prepare(conn, sql, &stmt, err));
     db_bind_i64(stmt, 1, id);
-    db_bind_text(stmt, 2, model);
-    switch (db_step(stmt, err)) {
-    case DB_ROW:
-        db_copy_text(stmt, 0, ret_sent, MODEL_NAME_MAX + 1);
-        return ERR_OK;
-    case DB_DONE:
-        ret_sent[0] = '\0';
-        return ERR_OK;
-    case DB_FAIL:
-        break;
-    }
-    return err->code;
+    while ((step = db_step(stmt, err)) == DB_ROW)
+        TRY(visit(db_get_text(stmt, 0), db_get_text(stmt, 1), ctx, err));
+    return step == DB_DONE ? ERR_OK : err->code;
 }
 
 FALLIBLE upstream_repo_each(struct db_conn *conn,

@@ -21,6 +21,7 @@ struct gateway {
     int lock;
     struct db *db;
     struct net *net;
+    struct catalogue *catalogue;
     struct ark *ark;
     struct app app;
     struct cli_remote_server remote;
@@ -91,7 +92,9 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     TRY(ark_open(gateway->db, gateway->net, &gateway->keys, &gateway->config.ark, &gateway->ark,
                  err));
     gateway->app.db = gateway->db;
+    TRY(catalogue_open(gateway->db, &gateway->catalogue, err));
     gateway->app.tasks = (struct task_service){.db = gateway->db,
+                                               .catalogue = gateway->catalogue,
                                                .provider = ark_provider(gateway->ark),
                                                .settings = gateway->config.tasks};
     /* The rest of the workers stays free for requests that wait for nobody. */
@@ -131,6 +134,7 @@ static void stop(struct gateway *gateway)
     net_close(&gateway->net);
     auth_close(&gateway->app.auth);
     waiting_close(&gateway->app.tasks.waiting);
+    catalogue_close(&gateway->catalogue);
     db_close(&gateway->db);
     dir_lock_drop(&gateway->lock);
     crypto_keys_wipe(&gateway->keys);

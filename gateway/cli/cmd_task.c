@@ -17,6 +17,8 @@ struct view {
     struct task task;
     struct tenant tenant;
     struct hold_view hold;
+    struct model model; /* unknown: no sizes */
+    char callback_url[TASK_URL_MAX + 1];
     struct task_event events[EVENTS_MAX];
     size_t event_count;
 };
@@ -41,6 +43,7 @@ static enum err_code load(struct db_conn *conn, void *ctx, struct err *err)
     TRY(tenant_get(conn, view->task.tenant_id, &view->tenant, err));
     scope.tenant_id = view->task.tenant_id;
     TRY(hold_get(conn, &scope, str_from(view->task.minted_id), &view->hold, err));
+    TRY(task_view_callback(conn, &view->task, view->callback_url, err));
     return task_view_events(conn, &view->task, take_event, view, err);
 }
 
@@ -77,6 +80,19 @@ static void explain(const struct view *view, struct buf *text)
     }
 }
 
+/* Of the model's data only its sizes are of interest. */
+static enum err_code load_model(const struct cli_ctx *ctx, struct view *view, struct err *err)
+{
+    CLEANUP(catalogue_close) struct catalogue *catalogue = NULL;
+    struct err unknown = {0};
+
+    TRY(catalogue_open(ctx->db, &catalogue, err));
+    view->model.sizes[0] = '\0';
+    (void)(catalogue_find(catalogue, view->task.tenant_id, str_from(view->task.model),
+                          &view->model, &unknown) == ERR_OK);
+    return ERR_OK;
+}
+
 static void put_events(struct cli_ctx *ctx, const struct view *view)
 {
     char when[32];
@@ -97,16 +113,17 @@ static void put_events(struct cli_ctx *ctx, const struct view *view)
     json_close_array(ctx->out);
 }
 
-static void put_size(struct cli_ctx *ctx, const struct task *task)
+static void put_size(struct cli_ctx *ctx, const struct view *view)
 {
+    const struct task *task = &view->task;
     char size[32];
     int width, height;
     struct err ignored = {0};
 
     /* An adaptive ratio has no size before the end. */
     if (strcmp(task->ratio, "adaptive") == 0 ||
-        size_pixels(str_from(task->resolution), str_from(task->ratio), &width, &height,
-                    &ignored) != ERR_OK) {
+        size_pixels(str_from(view->model.sizes), str_from(task->resolution),
+                    str_from(task->ratio), &width, &height, &ignored) != ERR_OK) {
         json_put_null(ctx->out, "size");
         return;
     }
@@ -148,8 +165,11 @@ static void put_view(struct cli_ctx *ctx, const struct view *view, struct str ex
     json_open_object(ctx->out, NULL);
     put_head(ctx, task, view->tenant.name);
     json_put_text(ctx->out, "sku", str_from(hold->sku));
-    put_size(ctx, task);
-    json_put_int(ctx->out, "seconds", task->duration);
+    put_size(ctx, view);
+    if (task->has_frames)
+        json_put_int(ctx->out, "frames", task->frames);
+    else
+        json_put_int(ctx->out, "seconds", task->duration);
     if (task->has_tokens)
         json_put_int(ctx->out, "tokens", task->tokens);
     else
@@ -165,6 +185,7 @@ static void put_view(struct cli_ctx *ctx, const struct view *view, struct str ex
     put_optional_text(ctx->out, "error_code", task->error_code);
     put_optional_text(ctx->out, "error_message", task->error_message);
     put_optional_time(ctx->out, "deleted_at", task->deleted_us);
+    put_optional_text(ctx->out, "callback_url", view->callback_url);
     json_put_text(ctx->out, "explanation", explanation);
     put_events(ctx, view);
     json_close_object(ctx->out);
@@ -179,6 +200,7 @@ static enum err_code run_show(struct cli_ctx *ctx, struct err *err)
         return err_detail(err, ERR_INTERNAL, "no memory");
     view->id = str_from(ctx->line->args[0]);
     TRY(db_read(ctx->db, load, view, err));
+    TRY(load_model(ctx, view, err));
     buf_init(&explanation, 2048);
     explain(view, &explanation);
     put_view(ctx, view, buf_str(&explanation));

@@ -51,6 +51,8 @@ static const struct config_key keys[] = {
         "how long an idempotency key is remembered"),
     KEY(cancel_timeout, CONFIG_DURATION, tasks.cancel_us, 100 * MS, 300 * SECOND, "20s",
         "a cancel's looks at Ark and its DELETE"),
+    KEY(resolve_timeout, CONFIG_DURATION, tasks.resolve_us, 100 * MS, 20 * SECOND, "3s",
+        "looking the host of a callback_url up"),
     KEY(poll_interval, CONFIG_DURATION, ark.poll_us, 10 * MS, 60 * SECOND, "1s",
         "between two looks at a young task"),
     KEY(scan_interval, CONFIG_DURATION, ark.scan_us, 10 * MS, 3600 * SECOND, "10s",

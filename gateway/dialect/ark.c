@@ -37,13 +37,13 @@ static enum err_code ark_identify(struct request *rq, struct err *err)
 static enum err_code make_task(struct request *rq, const struct json_doc *doc, struct str key,
                                struct submit_result *ret_result, struct err *err)
 {
-    const struct model *model;
     struct task_draft draft;
     struct str name;
 
+    /* An unknown model is said before anything else that is wrong. */
     TRY(ark_decode_model(doc, &name, err));
-    TRY(catalogue_find(name, &model, err));
-    TRY(ark_decode_create(doc, rq->body, &draft, err));
+    TRY(submit_may_use(&rq->app->tasks, &rq->scope, name, err));
+    TRY(ark_decode_create(doc, rq->body, &rq->arena, &draft, err));
     draft.idempotency_key = key;
     return submit_task(&rq->app->tasks, &rq->scope, &draft, ret_result, err);
 }
@@ -78,13 +78,13 @@ static enum err_code get_task(struct request *rq, struct err *err)
     struct task task;
 
     TRY(query_task(&rq->app->tasks, &rq->scope, rq->tail, &task, err));
-    return ark_encode_task(&task, &rq->rsp.body, err);
+    return ark_encode_task(rq->app->tasks.catalogue, &task, &rq->rsp.body, err);
 }
 
 /* GET …/contents/generations/tasks */
 static enum err_code list_tasks(struct request *rq, struct err *err)
 {
-    struct ark_list list = {.body = &rq->rsp.body};
+    struct ark_list list = {.catalogue = rq->app->tasks.catalogue, .body = &rq->rsp.body};
     struct task_list_reader reader = {ark_list_begin, ark_list_item, &list};
     struct task_list_filter filter;
 

@@ -31,15 +31,45 @@ static void put_outcome(struct json_out *out, const struct task *task, bool list
         json_put_int(out, "completion_tokens", task->tokens);
         json_put_int(out, "total_tokens",
                      task->has_total_tokens ? task->total_tokens : task->tokens);
+        if (task->has_tool_uses) {
+            json_open_object(out, "tool_usage");
+            json_put_int(out, "web_search", task->tool_uses);
+            json_close_object(out);
+        }
         json_close_object(out);
     }
 }
 
-static enum err_code put_task(struct json_out *out, const struct task *task, bool listed,
-                              struct err *err)
+/* Only what the tenant asked for, or what Ark's answers have. */
+static void put_extras(struct json_out *out, const struct task *task)
 {
-    const struct model *model;
+    if (task->has_draft)
+        json_put_bool(out, "draft", task->draft);
+    if (task->draft_task[0] != '\0')
+        json_put_text(out, "draft_task_id", str_from(task->draft_task));
+    if (task->web_search) {
+        json_open_array(out, "tools");
+        json_open_object(out, NULL);
+        json_put_text(out, "type", STR("web_search"));
+        json_close_object(out);
+        json_close_array(out);
+    }
+}
 
+static bool echoes_audio(struct catalogue *catalogue, const struct task *task)
+{
+    struct err gone = {0};
+    struct model model;
+
+    /* A model that no longer ships: as most do. */
+    return catalogue_find(catalogue, task->tenant_id, str_from(task->model), &model, &gone) !=
+               ERR_OK ||
+           model.audio_echoed;
+}
+
+static void put_task(struct json_out *out, struct catalogue *catalogue, const struct task *task,
+                     bool listed)
+{
     json_open_object(out, NULL);
     json_put_text(out, "id", str_from(service_public_id(task)));
     json_put_text(out, "model", str_from(task->model_asked));
@@ -55,28 +85,33 @@ static enum err_code put_task(struct json_out *out, const struct task *task, boo
         json_put_int(out, "seed", task->seed);
     json_put_text(out, "resolution", str_from(task->resolution));
     json_put_text(out, "ratio", str_from(task->ratio));
-    json_put_int(out, "duration", task->duration);
+    if (task->has_frames)
+        json_put_int(out, "frames", task->frames);
+    else
+        json_put_int(out, "duration", task->duration);
     if (task->has_fps)
         json_put_int(out, "framespersecond", task->fps);
     json_put_text(out, "service_tier", str_from(task->tier));
     json_put_int(out, "execution_expires_after", task->expires_after);
-    TRY(catalogue_find(str_from(task->model), &model, err));
-    if (model->audio_echoed)
+    if (echoes_audio(catalogue, task))
         json_put_bool(out, "generate_audio", task->audio);
+    put_extras(out, task);
     json_put_int(out, "priority", task->priority);
+    if (task->output_format[0] != '\0')
+        json_put_text(out, "output_format", str_from(task->output_format));
     json_close_object(out);
-    return ERR_OK;
 }
 
-enum err_code ark_encode_task(const struct task *task, struct buf *body, struct err *err)
+enum err_code ark_encode_task(struct catalogue *catalogue, const struct task *task,
+                              struct buf *body, struct err *err)
 {
     struct json_out out = json_begin(body);
 
-    TRY(put_task(&out, task, false, err));
+    put_task(&out, catalogue, task, false);
     return json_end(&out, err);
 }
 
-enum err_code ark_encode_item(const struct task *task, struct json_out *out, struct err *err)
+void ark_encode_item(struct catalogue *catalogue, const struct task *task, struct json_out *out)
 {
-    return put_task(out, task, true, err);
+    put_task(out, catalogue, task, true);
 }

@@ -18,6 +18,7 @@ static const struct {
     [ERR_FORBIDDEN] = {"AccessDenied", "Forbidden", false},
     [ERR_NOT_FOUND] = {"task_not_found", "NotFound", false},
     [ERR_MODEL_UNKNOWN] = {"InvalidEndpointOrModel.NotFound", "NotFound", false},
+    [ERR_ASSET_UNKNOWN] = {"ResourceNotFound.Asset", "NotFound", false},
     [ERR_ROUTE_UNKNOWN] = {"not_found", "NotFound", false},
     [ERR_METHOD_UNKNOWN] = {"method_not_allowed", "NotFound", false},
     [ERR_CONFLICT] = {"conflict", "Conflict", true},

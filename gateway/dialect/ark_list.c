@@ -3,6 +3,8 @@
  * that is there must be right; one that nobody knows is left alone. */
 #include "gateway/dialect/ark_parts.h"
 
+#include "gateway/app.h"
+
 #include <string.h>
 
 static const char ids_name[] = "filter.task_ids";
@@ -45,14 +47,19 @@ static enum err_code read_model(struct request *rq, struct task_list_filter *fil
                                 struct err *err)
 {
     static const char name[] = "filter.model";
+    struct catalogue *catalogue = rq->app->tasks.catalogue;
     struct err unknown;
+    struct model model;
     struct str text;
     bool present;
 
     TRY(request_query(rq, name, &present, &text, err));
-    if (present && catalogue_find(text, &filter->model, &unknown) != ERR_OK)
+    if (!present)
+        return ERR_OK;
+    if (catalogue_find(catalogue, rq->scope.tenant_id, text, &model, &unknown) != ERR_OK)
         return err_field(err, name, "%s names no model", name);
-    return ERR_OK;
+    filter->model = str_from(arena_dup(&rq->arena, str_from(model.name)));
+    return filter->model.len > 0 ? ERR_OK : err_detail(err, ERR_INTERNAL, "arena full: filter");
 }
 
 static enum err_code read_tier(struct request *rq, struct task_list_filter *filter,
@@ -153,7 +160,9 @@ enum err_code ark_list_item(const struct task *task, void *ctx, struct err *err)
 {
     struct ark_list *list = ctx;
 
-    return ark_encode_item(task, &list->out, err);
+    (void)err;
+    ark_encode_item(list->catalogue, task, &list->out);
+    return ERR_OK;
 }
 
 enum err_code ark_list_end(struct ark_list *list, struct err *err)

@@ -8,19 +8,29 @@
 #include "gateway/task/task.h"
 
 /* ark_decode.c: a create's body: its model alone, then all of it into a draft that
- * borrows from doc */
+ * borrows from doc and arena */
 FALLIBLE ark_decode_model(const struct json_doc *doc, struct str *ret_model, struct err *err);
-FALLIBLE ark_decode_create(const struct json_doc *doc, struct str body,
+FALLIBLE ark_decode_create(const struct json_doc *doc, struct str body, struct arena *arena,
                            struct task_draft *ret_draft, struct err *err);
 
+/* ark_content.c: its items, counted into the draft ------------------------------- */
+FALLIBLE ark_content_decode(const struct json_doc *doc, const struct json_value *content,
+                            struct task_draft *draft, struct err *err);
+
+/* ark_inline.c: "--rs 720p" and the like at a prompt's end; what is not there stays - */
+void ark_inline_read(struct str prompt, struct draft_inline *inout_found);
+
 /* ark_encode.c: a task as GET shows it ------------------------------------------ */
-FALLIBLE ark_encode_task(const struct task *task, struct buf *body, struct err *err);
+FALLIBLE ark_encode_task(struct catalogue *catalogue, const struct task *task, struct buf *body,
+                         struct err *err);
 /* As an item of the list that is being written: a failure stands there twice, for
  * clients that read it from failure_reason. */
-FALLIBLE ark_encode_item(const struct task *task, struct json_out *out, struct err *err);
+void ark_encode_item(struct catalogue *catalogue, const struct task *task,
+                     struct json_out *out);
 
 /* ark_list.c: a list's query, and its answer written as the tasks come ----------- */
 struct ark_list {
+    struct catalogue *catalogue;
     struct buf *body;
     struct json_out out;
 };

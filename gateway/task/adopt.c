@@ -43,9 +43,16 @@ static enum err_code load_attempts(struct db_conn *conn, struct adoption *adopti
     for (size_t i = 0; i < count; i++) {
         struct scope scope = {.tenant_id = adoption->rows[i].tenant_id};
 
-        adoption->attempts[i].attempt = adoption->rows[i];
-        TRY(task_repo_load(conn, &scope, adoption->rows[i].task_id, &adoption->attempts[i].task,
-                           err));
+        struct match_attempt *match = &adoption->attempts[i];
+        struct err unknown = {0};
+        struct model model;
+
+        match->attempt = adoption->rows[i];
+        TRY(task_repo_load(conn, &scope, adoption->rows[i].task_id, &match->task, err));
+        match->dated[0] = '\0';
+        if (catalogue_find(adoption->service->catalogue, scope.tenant_id,
+                           str_from(match->task.model), &model, &unknown) == ERR_OK)
+            memcpy(match->dated, model.dated, sizeof(match->dated));
     }
     *ret_count = count;
     return ERR_OK;
@@ -86,7 +93,8 @@ static enum err_code book_late(struct db_conn *conn, struct adoption *adoption,
         struct hold_usage usage = {
             .has_tokens = stray->has_tokens,
             .tokens = stray->tokens,
-            .output_ms = stray->has_duration ? stray->duration * 1000 : task->duration * 1000,
+            .output_ms = stray->has_duration ? stray->duration * 1000 : service_output_ms(task),
+            .tool_uses = stray->tool_uses,
             .key = {.model = str_from(task->model),
                     .resolution = stray->resolution.len > 0 ? stray->resolution
                                                             : str_from(task->resolution),

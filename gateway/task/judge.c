@@ -1,101 +1,267 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a create asks for: checks it against the catalogue before anything is
- * held or sent, fills in Ark's defaults, and counts the worst case. */
+/* What a create asks for: checks it against what its model can do before anything is
+ * held or sent, fills in Ark's defaults, and counts the worst case. What no rule here
+ * names is Ark's to judge. */
 #include "gateway/task/task.h"
 
-#include <stdlib.h>
+enum {
+    EXPIRES_AFTER_DEFAULT_S = 172800, /* Ark's where the member is absent */
+    FRAMES_PER_S = 24,
+    /* Ark's range of frames, in steps of four from 25. */
+    FRAMES_MIN = 29,
+    FRAMES_MAX = 289,
+    FRAMES_BASE = 25,
+    FRAMES_STEP = 4,
+    SEED_MIN = -1
+};
 
-/* Ark's limits on reference media (create task, omni reference mode). */
-enum { IMAGES_MAX = 9, VIDEOS_MAX = 3, AUDIOS_MAX = 3 };
-/* Ark's defaults where the member is absent. */
-enum { EXPIRES_AFTER_DEFAULT_S = 172800 };
+static bool is_text_alone(const struct task_draft *draft)
+{
+    return draft->images + draft->videos + draft->audios == 0 && draft->draft_task.len == 0;
+}
+
+/* Which of the model's modes are asked for. */
+static enum err_code judge_modes(const struct task_draft *draft, const struct model *model,
+                                 struct err *err)
+{
+    if (draft->draft_task.len > 0 && !model->draft)
+        return err_field(err, "content", "the model %s makes no video from a draft",
+                         model->name);
+    if (is_text_alone(draft) && !model->text)
+        return err_field(err, "content", "the model %s needs an image", model->name);
+    if (draft->first_frames > 0 && !model->first_frame)
+        return err_field(err, "content", "the model %s takes no first_frame", model->name);
+    if (draft->last_frames > 0 && !model->last_frame)
+        return err_field(err, "content", "the model %s takes no last_frame", model->name);
+    if (draft->references > 0 && !model->reference)
+        return err_field(err, "content", "the model %s takes no reference media", model->name);
+    if (draft->videos > 0 && model->videos == 0)
+        return err_field(err, "content", "the model %s takes no video", model->name);
+    if (draft->images > 0 && model->images == 0)
+        return err_field(err, "content", "the model %s takes no image", model->name);
+    if ((draft->audios > 0 || draft->references_audio) && model->audios == 0)
+        return err_field(err, draft->audios > 0 ? "content" : "references.audio",
+                         "the model %s takes no audio reference", model->name);
+    return ERR_OK;
+}
 
 static enum err_code judge_content(const struct task_draft *draft, const struct model *model,
                                    struct err *err)
 {
     int frames = draft->first_frames + draft->last_frames;
-    int references = draft->images - frames + draft->videos + draft->audios;
+    int others = draft->images - frames + draft->videos + draft->audios;
 
-    if (!draft->has_text && draft->images + draft->videos + draft->audios == 0)
+    if (!draft->has_text && is_text_alone(draft))
         return err_field(err, "content", "content needs a prompt text or a reference");
-    if ((draft->audios > 0 || draft->references_audio) && !model->audio_reference)
-        return err_field(err, draft->audios > 0 ? "content" : "references.audio",
-                         "the model %s takes no audio reference", model->name);
+    TRY(judge_modes(draft, model, err));
     if (draft->first_frames > 1 || draft->last_frames > 1)
         return err_field(err, "content", "content may hold one first_frame and one last_frame");
     if (draft->last_frames > 0 && draft->first_frames == 0)
         return err_field(err, "content", "a last_frame needs a first_frame");
-    if (frames > 0 && references > 0)
+    if (frames > 0 && others > 0)
         return err_field(err, "content",
                          "first and last frames cannot be mixed with reference media");
-    if (draft->audios > 0 && draft->images + draft->videos == 0)
+    if (draft->audios > 0 && draft->images + draft->videos == 0 && !model->audio_alone)
         return err_field(err, "content", "audio cannot be the only reference");
-    if (draft->images > IMAGES_MAX || draft->videos > VIDEOS_MAX || draft->audios > AUDIOS_MAX)
+    if (draft->images > model->images || draft->videos > model->videos ||
+        draft->audios > model->audios)
         return err_field(err, "content",
                          "content may hold at most %d images, %d videos and %d audios",
-                         IMAGES_MAX, VIDEOS_MAX, AUDIOS_MAX);
+                         (int)model->images, (int)model->videos, (int)model->audios);
     return ERR_OK;
 }
 
-static enum err_code judge_size(const struct task_draft *draft, struct task_plan *plan,
-                                struct err *err)
-{
-    const struct model *model = plan->model;
-
-    plan->resolution = draft->resolution;
-    if (draft->resolution.ptr == NULL)
-        plan->resolution = str_from(model->resolution_default);
-    else if (str_is(draft->resolution, "4K"))
-        plan->resolution = STR("4k"); /* clients write both, Ark takes both */
-    if (!catalogue_lists(model->resolutions, plan->resolution))
-        return err_field(err, "resolution", "resolution of %s must be one of: %s", model->name,
-                         model->resolutions);
-    plan->ratio = draft->ratio.ptr == NULL ? str_from(model->ratio_default) : draft->ratio;
-    if (!catalogue_lists(model->ratios, plan->ratio))
-        return err_field(err, "ratio", "ratio of %s must be one of: %s", model->name,
-                         model->ratios);
-    return size_pixels(plan->resolution, plan->ratio, &plan->width, &plan->height, err);
-}
-
-static enum err_code judge_duration(const struct task_draft *draft, struct task_plan *plan,
+/* Members that are there or not. */
+static enum err_code judge_switches(const struct task_draft *draft, const struct model *model,
                                     struct err *err)
 {
-    const struct model *model = plan->model;
-
-    plan->duration = draft->has_duration ? draft->duration : model->duration_default;
-    plan->duration_max = plan->duration;
-    if (plan->duration == -1 && model->duration_auto) {
-        plan->duration_max = model->duration_max;
-        return ERR_OK;
-    }
-    if (plan->duration >= model->duration_min && plan->duration <= model->duration_max)
-        return ERR_OK;
-    enum err_code rc = err_set(err, ERR_DURATION, "duration of %s must be %d to %d seconds%s",
-                               model->name, model->duration_min, model->duration_max,
-                               model->duration_auto ? ", or -1" : "");
-    (void)str_copy(err->field, sizeof(err->field), STR("duration"));
-    return rc;
+    if (draft->draft && !model->draft)
+        return err_field(err, "draft", "the model %s does not support draft", model->name);
+    if (draft->camera_fixed && !model->camera_fixed)
+        return err_field(err, "camera_fixed", "the model %s does not support camera_fixed",
+                         model->name);
+    if (draft->has_frames && !model->frames)
+        return err_field(err, "frames", "the model %s does not support frames", model->name);
+    if (draft->web_search && !model->tools)
+        return err_field(err, "tools", "the model %s takes no tools", model->name);
+    if (draft->web_search && !is_text_alone(draft))
+        return err_field(err, "tools", "web_search takes text input alone");
+    return ERR_OK;
 }
 
-enum err_code judge_draft(const struct task_draft *draft, struct task_plan *ret_plan,
+static enum err_code judge_tier(const struct task_draft *draft, struct task_plan *plan,
+                                struct err *err)
+{
+    plan->tier = draft->tier.ptr == NULL ? STR("default") : draft->tier;
+    if (str_is(plan->tier, "default") || (plan->model.flex && str_is(plan->tier, "flex")))
+        return ERR_OK;
+    return err_field(err, "service_tier", "service_tier of %s must be default%s",
+                     plan->model.name, plan->model.flex ? " or flex" : "");
+}
+
+/* ---- the picture ------------------------------------------------------------- */
+
+static struct str resolution_of(struct str text)
+{
+    return str_is(text, "4K") ? STR("4k") : text; /* clients write both, Ark takes both */
+}
+
+static enum err_code judge_resolution(const struct task_draft *draft, struct task_plan *plan,
+                                      struct err *err)
+{
+    const struct model *model = &plan->model;
+    struct str weak = resolution_of(draft->in_prompt.resolution);
+
+    if (draft->resolution.ptr != NULL) {
+        plan->resolution = resolution_of(draft->resolution);
+        if (!catalogue_lists(model->resolutions, plan->resolution))
+            return err_field(err, "resolution", "resolution of %s must be one of: %s",
+                             model->name, model->resolutions);
+        return ERR_OK;
+    }
+    plan->resolution = str_from(model->resolution);
+    if (model->inline_parameters && catalogue_lists(model->resolutions, weak))
+        plan->resolution = weak;
+    else if (draft->draft && catalogue_lists(model->resolutions, STR("480p")))
+        plan->resolution = STR("480p"); /* Ark makes drafts at that */
+    return ERR_OK;
+}
+
+/* Does the model take the ratio for this kind of input? */
+static bool takes_ratio(const struct task_draft *draft, const struct model *model,
+                        struct str ratio)
+{
+    bool adaptive = str_is(ratio, "adaptive");
+
+    if (!catalogue_lists(model->ratios, ratio))
+        return false;
+    if (adaptive && is_text_alone(draft) && model->text_ratio[0] != '\0')
+        return false;
+    return adaptive || !model->frames_adaptive || draft->first_frames == 0;
+}
+
+static enum err_code judge_ratio(const struct task_draft *draft, struct task_plan *plan,
+                                 struct err *err)
+{
+    const struct model *model = &plan->model;
+    bool text_ratio = is_text_alone(draft) && model->text_ratio[0] != '\0';
+
+    if (draft->ratio.ptr != NULL) {
+        plan->ratio = draft->ratio;
+        return takes_ratio(draft, model, draft->ratio)
+                   ? ERR_OK
+                   : err_field(err, "ratio", "ratio of %s must be one of: %s%s", model->name,
+                               draft->first_frames > 0 && model->frames_adaptive
+                                   ? "adaptive"
+                                   : model->ratios,
+                               text_ratio ? " (adaptive with an image)" : "");
+    }
+    plan->ratio = str_from(text_ratio ? model->text_ratio : model->ratio);
+    if (model->inline_parameters && takes_ratio(draft, model, draft->in_prompt.ratio))
+        plan->ratio = draft->in_prompt.ratio;
+    return ERR_OK;
+}
+
+/* ---- the length ---------------------------------------------------------------- */
+
+static bool takes_frames(int64_t frames)
+{
+    return frames >= FRAMES_MIN && frames <= FRAMES_MAX &&
+           (frames - FRAMES_BASE) % FRAMES_STEP == 0;
+}
+
+static bool takes_duration(const struct model *model, int64_t duration)
+{
+    return (duration == -1 && model->duration_auto) ||
+           (duration >= model->duration_min && duration <= model->duration_max);
+}
+
+static enum err_code judge_frames(const struct task_draft *draft, struct task_plan *plan,
+                                  struct err *err)
+{
+    const struct draft_inline *weak = &draft->in_prompt;
+
+    plan->has_frames = draft->has_frames;
+    plan->frames = draft->frames;
+    if (draft->has_frames && !takes_frames(draft->frames))
+        return err_field(err, "frames", "frames must be 25 + 4n, from %d to %d", FRAMES_MIN,
+                         FRAMES_MAX);
+    if (!draft->has_frames && !draft->has_duration && plan->model.frames &&
+        plan->model.inline_parameters && weak->has_frames && takes_frames(weak->frames)) {
+        plan->has_frames = true;
+        plan->frames = weak->frames;
+    }
+    return ERR_OK;
+}
+
+static enum err_code judge_length(const struct task_draft *draft, struct task_plan *plan,
+                                  struct err *err)
+{
+    const struct model *model = &plan->model;
+    const struct draft_inline *weak = &draft->in_prompt;
+
+    TRY(judge_frames(draft, plan, err));
+    if (draft->has_duration && !takes_duration(model, draft->duration)) {
+        enum err_code rc =
+            err_set(err, ERR_DURATION, "duration of %s must be %d to %d seconds%s", model->name,
+                    (int)model->duration_min, (int)model->duration_max,
+                    model->duration_auto ? ", or -1" : "");
+
+        (void)str_copy(err->field, sizeof(err->field), STR("duration"));
+        return rc;
+    }
+    plan->duration = model->duration;
+    if (draft->has_duration)
+        plan->duration = draft->duration;
+    else if (model->inline_parameters && weak->has_duration &&
+             takes_duration(model, weak->duration))
+        plan->duration = weak->duration;
+    if (plan->has_frames)
+        plan->duration = 0;
+    plan->duration_max = plan->duration == -1 ? model->duration_max : plan->duration;
+    if (plan->has_frames)
+        plan->duration_max = (plan->frames + FRAMES_PER_S - 1) / FRAMES_PER_S;
+    /* What its draft was asked for is what Ark takes over. */
+    else if (draft->draft_task.len > 0 && !draft->has_duration)
+        plan->duration_max = model->duration_max;
+    return ERR_OK;
+}
+
+static void judge_seed(const struct task_draft *draft, struct task_plan *plan)
+{
+    const struct draft_inline *weak = &draft->in_prompt;
+
+    plan->has_seed = draft->has_seed;
+    plan->seed = draft->seed;
+    if (!draft->has_seed && plan->model.inline_parameters && plan->model.seed &&
+        weak->has_seed && weak->seed >= SEED_MIN && weak->seed <= UINT32_MAX) {
+        plan->has_seed = true;
+        plan->seed = weak->seed;
+    }
+}
+
+enum err_code judge_draft(const struct task_draft *draft, struct task_plan *inout_plan,
                           struct err *err)
 {
-    struct task_plan plan = {0};
+    struct task_plan *plan = inout_plan;
+    const struct model *model = &plan->model;
 
-    TRY(catalogue_find(draft->model_asked, &plan.model, err));
-    TRY(judge_content(draft, plan.model, err));
-    if (draft->tier.ptr != NULL && !str_is(draft->tier, "default"))
-        return err_field(err, "service_tier", "service_tier of %s must be default",
-                         plan.model->name);
-    TRY(judge_size(draft, &plan, err));
-    TRY(judge_duration(draft, &plan, err));
-    plan.tier = STR("default");
-    plan.audio = draft->has_audio ? draft->audio : plan.model->audio_default;
-    plan.priority = draft->has_priority ? draft->priority : 0;
-    plan.expires_after =
+    TRY(judge_content(draft, model, err));
+    TRY(judge_switches(draft, model, err));
+    TRY(judge_tier(draft, plan, err));
+    TRY(judge_resolution(draft, plan, err));
+    TRY(judge_ratio(draft, plan, err));
+    TRY(judge_length(draft, plan, err));
+    judge_seed(draft, plan);
+    TRY(size_pixels(str_from(model->sizes), plan->resolution, plan->ratio, &plan->width,
+                    &plan->height, err));
+    plan->audio = model->audio && (draft->has_audio ? draft->audio : model->audio_default);
+    plan->priority = draft->has_priority ? draft->priority : 0;
+    plan->expires_after =
         draft->has_expires_after ? draft->expires_after : EXPIRES_AFTER_DEFAULT_S;
-    plan.max_tokens = size_tokens(plan.width, plan.height, plan.duration_max * 1000,
-                                  draft->videos > 0 ? SIZE_INPUT_UNKNOWN_MS : -1);
-    *ret_plan = plan;
+    plan->max_tokens = plan->has_frames
+                           ? size_tokens_frames(plan->width, plan->height, plan->frames)
+                           : size_tokens(plan->width, plan->height, plan->duration_max * 1000,
+                                         draft->videos > 0 ? SIZE_INPUT_UNKNOWN_MS : -1);
     return ERR_OK;
 }

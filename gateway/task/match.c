@@ -15,14 +15,9 @@ static bool same_number(bool echoed, int64_t value, int64_t asked)
 
 static bool same_model(const struct match_attempt *attempt, struct str echoed)
 {
-    const struct model *model;
-    struct err unknown = {0};
-
     /* An endpoint id is echoed as the dated model behind it. */
-    if (echoed.len == 0 || str_is(echoed, attempt->attempt.sent_model))
-        return true;
-    return catalogue_find(str_from(attempt->task.model), &model, &unknown) == ERR_OK &&
-           str_is(echoed, model->dated);
+    return echoed.len == 0 || str_is(echoed, attempt->attempt.sent_model) ||
+           str_is(echoed, attempt->dated);
 }
 
 static bool same_request(const struct match_attempt *attempt, const struct upstream_task *stray)
@@ -34,8 +29,11 @@ static bool same_request(const struct match_attempt *attempt, const struct upstr
     return same_model(attempt, stray->model) &&
            same_text(stray->resolution, task->resolution) &&
            (adaptive || same_text(stray->ratio, task->ratio)) &&
-           (task->duration == -1 ||
-            same_number(stray->has_duration, stray->duration, task->duration)) &&
+           (task->has_frames
+                ? same_number(stray->has_frames, stray->frames, task->frames)
+                : task->duration == -1 || task->draft_task[0] != '\0' ||
+                      same_number(stray->has_duration, stray->duration, task->duration)) &&
+           (!stray->has_draft || stray->draft == (task->has_draft && task->draft)) &&
            same_text(stray->tier, task->tier) &&
            same_number(stray->has_priority, stray->priority, task->priority) &&
            same_number(stray->has_expires_after, stray->expires_after, task->expires_after) &&

@@ -12,6 +12,7 @@
 struct match_attempt {
     struct attempt attempt;
     struct task task;
+    char dated[MODEL_NAME_MAX + 1]; /* Ark's name of the model, whatever was sent */
 };
 enum match_verdict {
     MATCH_NONE,     /* agrees with no unowned task */

@@ -18,6 +18,7 @@ void service_defaults(struct task_settings *ret_settings)
         .open_max_us = 7 * 86400 * SECOND, /* likewise */
         .idempotency_us = 86400 * SECOND,
         .cancel_us = 20 * SECOND,
+        .resolve_us = 3 * SECOND,
     };
 }
 
@@ -39,4 +40,13 @@ const char *service_public_id(const struct task *task)
 {
     return task->minted_public || task->upstream_id[0] == '\0' ? task->minted_id
                                                                : task->upstream_id;
+}
+
+int64_t service_output_ms(const struct task *task)
+{
+    enum { FRAMES_PER_S = 24 }; /* of every model so far */
+
+    if (task->has_frames)
+        return task->frames * 1000 / FRAMES_PER_S;
+    return task->duration > 0 ? task->duration * 1000 : 0;
 }

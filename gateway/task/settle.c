@@ -38,6 +38,17 @@ static void take_outcome(struct task *task, const struct upstream_task *seen)
     task->final_seed = seen->seed;
     task->has_fps = seen->has_fps;
     task->fps = seen->fps;
+    if (seen->has_frames) {
+        task->has_frames = true;
+        task->frames = seen->frames;
+    }
+    if (seen->has_draft) {
+        task->has_draft = true;
+        task->draft = seen->draft;
+    }
+    task->has_tool_uses = seen->has_tool_uses;
+    task->tool_uses = seen->tool_uses;
+    str_copy_cut(task->output_format, sizeof(task->output_format), seen->output_format);
     str_copy_cut(task->video_url, sizeof(task->video_url), seen->video_url);
     if (task->last_frame)
         str_copy_cut(task->last_frame_url, sizeof(task->last_frame_url), seen->last_frame_url);
@@ -52,7 +63,8 @@ static enum err_code charge(struct db_conn *conn, const struct scope *scope,
     struct hold_usage usage = {
         .has_tokens = seen->has_tokens,
         .tokens = seen->tokens,
-        .output_ms = task->duration * 1000,
+        .output_ms = service_output_ms(task),
+        .tool_uses = seen->tool_uses,
         .key = {.model = str_from(task->model),
                 .resolution = str_from(task->resolution),
                 .video = task->has_video,

@@ -65,7 +65,7 @@ static enum err_code find_price(struct db_conn *conn, void *ctx, struct err *err
     struct create *create = ctx;
     const struct task_plan *plan = &create->plan;
     struct price_key key = {
-        .model = str_from(plan->model->name),
+        .model = str_from(plan->model.name),
         .resolution = plan->resolution,
         .video = create->draft->videos > 0,
         .audio = plan->audio,
@@ -95,8 +95,13 @@ static void fill_task(struct create *create)
         .audio = plan->audio,
         .audio_asked = draft->has_audio,
         .last_frame = draft->last_frame,
-        .has_seed = draft->has_seed,
-        .seed = draft->seed,
+        .has_seed = plan->has_seed,
+        .seed = plan->seed,
+        .has_frames = plan->has_frames,
+        .frames = plan->frames,
+        .has_draft = draft->has_draft,
+        .draft = draft->draft,
+        .web_search = draft->web_search,
         .priority = plan->priority,
         .expires_after = plan->expires_after,
         .created_us = create->now_us,
@@ -105,11 +110,14 @@ static void fill_task(struct create *create)
     task_rows_mint(create->now_us, task->minted_id);
     /* All were checked against the catalogue or a length before. */
     ASSERT(str_copy(task->dialect, sizeof(task->dialect), str_from(draft->dialect)));
-    ASSERT(str_copy(task->model, sizeof(task->model), str_from(plan->model->name)));
+    ASSERT(str_copy(task->model, sizeof(task->model), str_from(plan->model.name)));
     ASSERT(str_copy(task->model_asked, sizeof(task->model_asked), draft->model_asked));
     ASSERT(str_copy(task->resolution, sizeof(task->resolution), plan->resolution));
     ASSERT(str_copy(task->ratio, sizeof(task->ratio), plan->ratio));
     ASSERT(str_copy(task->tier, sizeof(task->tier), plan->tier));
+    if (create->draft_task.id != 0)
+        (void)str_copy(task->draft_task, sizeof(task->draft_task),
+                       str_from(service_public_id(&create->draft_task)));
     ASSERT(str_copy(task->safety_identifier, sizeof(task->safety_identifier),
                     draft->safety_identifier));
 }
@@ -132,7 +140,9 @@ static void fill_attempt(struct create *create, int64_t number)
     };
     (void)str_copy(attempt->sent_model, sizeof(attempt->sent_model),
                    str_from(create->route.sent_model));
-    if (create->route.inject && create->draft->safety_identifier.len == 0) {
+    /* The body of a passed-through callback would show it to the tenant. */
+    if (create->route.inject && create->draft->safety_identifier.len == 0 &&
+        create->draft->callback_url.len == 0) {
         memcpy(attempt->identifier, "ag-", 3);
         sys_random_text(attempt->identifier + 3, 32, "abcdefghijklmnopqrstuvwxyz0123456789");
     }
@@ -175,6 +185,82 @@ static void record_accepted(struct create *create, const struct provider_answer 
     record_unknown(create, answer);
 }
 
+/* ---- what must be so before anything is written ----------------------------- */
+
+/* Known, and sold to this tenant. */
+static enum err_code find_model(const struct task_service *service, const struct scope *scope,
+                                struct str name, struct model *ret_model, struct err *err)
+{
+    TRY(catalogue_find(service->catalogue, scope->tenant_id, name, ret_model, err));
+    return ret_model->sold ? ERR_OK
+                           : err_set(err, ERR_UNAVAILABLE, "the model %s is not available",
+                                     ret_model->name);
+}
+
+static enum err_code check_callback(struct create *create, struct err *err)
+{
+    const struct task_service *service = create->service;
+    int64_t deadline_us = sys_mono_us() + service->settings.resolve_us;
+    enum err_code rc;
+    char why[256];
+
+    if (create->draft->callback_url.len == 0)
+        return ERR_OK;
+    /* A name server that is slow on purpose must not hold all workers. */
+    TRY(waiting_enter(service->waiting, create->scope->tenant_id, err));
+    rc = service->callbacks.check(service->callbacks.self, create->draft->callback_url,
+                                  deadline_us, err);
+    waiting_leave(service->waiting, create->scope->tenant_id);
+    if (rc != ERR_INVALID)
+        return rc;
+    str_copy_cut(why, sizeof(why), str_from(err->msg));
+    return err_field(err, "callback_url", "callback_url: %s", why);
+}
+
+/* The draft that is to become a video: one that the caller sees, known to Ark, which alone
+ * can finish it. Ark gets its own id for it. */
+static enum err_code find_draft_task(struct create *create, struct task_draft *draft,
+                                     struct arena *arena, struct err *err)
+{
+    struct task *found = &create->draft_task;
+    const char *quoted;
+
+    if (draft->draft_task.len == 0)
+        return ERR_OK;
+    TRY(query_task(create->service, create->scope, draft->draft_task, found, err));
+    if (found->upstream_id[0] == '\0')
+        return err_field(err, "content", "the draft task %.*s is not finished",
+                         (int)draft->draft_task.len, draft->draft_task.ptr);
+    quoted = arena_printf(arena, "\"%s\"", found->upstream_id);
+    if (quoted == NULL)
+        return err_detail(err, ERR_INTERNAL, "arena full: draft task");
+    draft->patch = (struct json_patch){draft->draft_task_at, str_from(quoted)};
+    if (!draft->has_duration && found->duration > 0)
+        create->plan.duration = found->duration;
+    return ERR_OK;
+}
+
+/* In the order of the errors: model, whether it is sold, parameters, an upstream, assets. */
+static enum err_code prepare(struct create *create, struct task_draft *draft,
+                             struct arena *arena, struct err *err)
+{
+    const struct task_service *service = create->service;
+    struct provider_wish wish = {.model = &create->plan.model};
+
+    TRY(find_model(service, create->scope, draft->model_asked, &create->plan.model, err));
+    TRY(judge_draft(draft, &create->plan, err));
+    TRY(check_callback(create, err));
+    TRY(find_draft_task(create, draft, arena, err));
+    wish.account_id = create->draft_task.account_id;
+    TRY(service->provider->choose(service->provider->self, &wish, &create->route, err));
+    if (draft->asset_field[0] == '\0')
+        return ERR_OK;
+    (void)err_set(err, ERR_ASSET_UNKNOWN, "%s: the specified asset is not found",
+                  draft->asset_field);
+    (void)str_copy(err->field, sizeof(err->field), str_from(draft->asset_field));
+    return ERR_ASSET_UNKNOWN;
+}
+
 /* ---- the way of a create ------------------------------------------------------- */
 
 static void send_attempt(struct create *create, struct provider_answer *ret_answer,
@@ -202,14 +288,17 @@ static bool try_another(struct create *create, const struct provider_answer *ans
     const struct provider *provider = create->service->provider;
     struct outcome outcome = {.create = create, .answer = answer, .why = why};
     struct attempt refused = create->attempt;
+    struct provider_wish wish = {.model = &create->plan.model,
+                                 .account_id = create->draft_task.account_id,
+                                 .tried = tried};
     struct provider_route route;
     struct attempt next;
     struct err ignored = {0};
 
     tried[(*inout_tried)++] = create->route.account_id;
+    wish.tried_count = *inout_tried;
     if (!answer->try_another || *inout_tried == TRIES_MAX ||
-        provider->choose(provider->self, create->plan.model, tried, *inout_tried, &route,
-                         &ignored) != ERR_OK)
+        provider->choose(provider->self, &wish, &route, &ignored) != ERR_OK)
         return false;
     create->route = route;
     fill_attempt(create, refused.number + 1);
@@ -265,6 +354,14 @@ static enum err_code send_and_record(struct create *create, struct err *err)
     return ERR_OK;
 }
 
+enum err_code submit_may_use(struct task_service *service, const struct scope *scope,
+                             struct str model, struct err *err)
+{
+    struct model found;
+
+    return find_model(service, scope, model, &found, err);
+}
+
 enum err_code submit_replay(struct task_service *service, const struct scope *scope,
                             struct str key, struct str body, bool *ret_replayed,
                             struct submit_result *ret_result, struct err *err)
@@ -284,18 +381,19 @@ enum err_code submit_replay(struct task_service *service, const struct scope *sc
 }
 
 enum err_code submit_task(struct task_service *service, const struct scope *scope,
-                          const struct task_draft *draft, struct submit_result *ret_result,
+                          const struct task_draft *asked, struct submit_result *ret_result,
                           struct err *err)
 {
+    CLEANUP(arena_fini) struct arena arena = {0};
+    struct task_draft draft = *asked;
     struct create create = {
-        .service = service, .scope = scope, .draft = draft, .now_us = sys_now_us()};
+        .service = service, .scope = scope, .draft = &draft, .now_us = sys_now_us()};
 
     if (scope->suspended)
         return err_set(err, ERR_FORBIDDEN, "the tenant is suspended");
-    crypto_sha256(draft->body, create.body_hash);
-    TRY(judge_draft(draft, &create.plan, err));
-    TRY(service->provider->choose(service->provider->self, create.plan.model, NULL, 0,
-                                  &create.route, err));
+    crypto_sha256(draft.body, create.body_hash);
+    arena_init(&arena, 1024); /* one id */
+    TRY(prepare(&create, &draft, &arena, err));
     TRY(db_read(service->db, find_price, &create, err));
     fill_task(&create);
     fill_attempt(&create, 1);

@@ -59,7 +59,7 @@ enum err_code submit_commit_a(struct db_conn *conn, void *ctx, struct err *err)
         if (create->has_twin)
             return ERR_OK;
     }
-    TRY(task_repo_insert(conn, create->scope, &task, err));
+    TRY(task_repo_insert(conn, create->scope, &task, create->draft->callback_url, err));
     attempt.task_id = task.id;
     TRY(attempt_repo_insert(conn, create->scope, &attempt, err));
     if (create->draft->idempotency_key.len > 0) {

@@ -12,6 +12,7 @@ struct create {
     const struct scope *scope;
     const struct task_draft *draft;
     struct task_plan plan;
+    struct task draft_task; /* the draft that this one finishes; id 0: none */
     struct provider_route route;
     struct price_row price;
     uint8_t body_hash[CRYPTO_HASH_BYTES];

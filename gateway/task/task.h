@@ -7,8 +7,10 @@
 
 #include "base/base.h"
 #include "base/crypto.h"
+#include "base/json.h"
 #include "base/store/store.h"
 #include "billing/billing.h"
+#include "gateway/catalogue/catalogue.h"
 #include "tenancy/tenancy.h"
 
 enum {
@@ -17,7 +19,8 @@ enum {
     TASK_URL_MAX = 2048, /* Ark's signed links are about 600 */
     TASK_ERROR_CODE_MAX = 127,
     TASK_ERROR_TEXT_MAX = 1023,
-    TASK_IDENTIFIER_MAX = 64 /* Ark's limit on safety_identifier, in characters */
+    TASK_IDENTIFIER_MAX = 64, /* Ark's limit on safety_identifier, in characters */
+    TASK_FORMAT_MAX = 15      /* output_format: "mp4" */
 };
 
 /* state.c: states as a table, one gate for every move ------------------------- */
@@ -45,64 +48,64 @@ bool state_is_terminal(enum task_state state);
 /* ERR_CONFLICT when the table has no such move. */
 FALLIBLE state_may_move(enum task_state from, enum task_state to, struct err *err);
 
-/* catalogue.c: models as data ------------------------------------------------- */
-
-struct model {
-    const char *name;        /* public and canonical */
-    const char *dated;       /* what Ark gets unless an operator mapped it */
-    const char *aliases[3];  /* other accepted names */
-    const char *resolutions; /* space separated, narrowest first */
-    const char *resolution_default;
-    const char *ratios; /* space separated */
-    const char *ratio_default;
-    int duration_min, duration_max, duration_default;
-    bool duration_auto;   /* -1: the model decides */
-    bool audio_reference; /* takes audio_url items */
-    bool audio_default;   /* generate_audio when absent */
-    bool audio_echoed;    /* Ark's answers carry generate_audio */
-};
-/* By public name or alias; ERR_MODEL_UNKNOWN. */
-FALLIBLE catalogue_find(struct str name, const struct model **ret_model, struct err *err);
-/* The models by position, NULL past the last. */
-const struct model *catalogue_at(size_t position);
-/* Is word one of the space separated words? */
-bool catalogue_lists(const char *words, struct str word);
-
 /* judge.c: what a create asks for ------------------------------------------------ */
 
-enum content_kind { CONTENT_TEXT, CONTENT_IMAGE, CONTENT_VIDEO, CONTENT_AUDIO };
+enum content_kind { CONTENT_TEXT, CONTENT_IMAGE, CONTENT_VIDEO, CONTENT_AUDIO, CONTENT_DRAFT };
+
+enum { DRAFT_EDITS_MAX = 4 };
+
+/* What stands at the end of a prompt: "--rs 720p --dur 5". Weak: what a model does not
+ * take means its default, and a member of the body wins. */
+struct draft_inline {
+    struct str resolution, ratio; /* empty: none */
+    bool has_duration, has_frames, has_seed;
+    int64_t duration, frames, seed;
+};
 
 /* A create as a dialect decoded it; absent text is empty, flags tell absent
  * numbers. Texts borrow from the request. */
 struct task_draft {
     const char *dialect;
-    struct str body; /* the create as Ark wants it, but for model and identifier */
+    struct str body; /* the create as Ark wants it, but for model, identifier and these: */
+    struct json_edit edits[DRAFT_EDITS_MAX];
+    size_t edit_count;
+    struct json_patch patch; /* of the draft task's id; at.len 0: none */
     struct str model_asked;
     struct str resolution, ratio, tier;
-    bool has_duration, has_audio, has_seed, has_priority, has_expires_after;
-    int64_t duration, seed, priority, expires_after;
-    bool audio, last_frame;
+    bool has_duration, has_frames, has_audio, has_seed, has_priority, has_expires_after;
+    int64_t duration, frames, seed, priority, expires_after;
+    bool audio, last_frame, camera_fixed, web_search;
+    bool has_draft, draft; /* the member draft: a quick look first */
+    struct draft_inline in_prompt;
+    struct str callback_url;  /* trimmed; empty: none */
+    struct str draft_task;    /* id of the draft that this create finishes; empty: none */
+    struct str draft_task_at; /* its bytes in body, quotes included */
     struct str safety_identifier;
     bool has_text; /* a prompt that is not blank */
     int images, videos, audios, first_frames, last_frames;
+    int references;             /* items whose role says so */
     bool references_audio;      /* an audio reference outside of content */
+    char asset_field[64];       /* first member that begins with asset://; "" none */
     struct str idempotency_key; /* empty: none */
 };
 
 /* The draft with every default filled in and the worst case counted. */
 struct task_plan {
-    const struct model *model;
+    struct model model; /* as the tenant sees it */
     struct str resolution, ratio;
-    int64_t duration;     /* as asked or default; -1 stays */
+    int64_t duration;     /* as asked or default; -1 stays; 0 when frames tell the length */
     int64_t duration_max; /* what the hold counts */
+    bool has_frames, has_seed;
+    int64_t frames, seed;
     bool audio;
     int width, height;  /* of the largest output it can have */
     int64_t max_tokens; /* worst case */
     int64_t priority, expires_after;
     struct str tier;
 };
-/* Model, parameters, modes. Errors name the member. */
-FALLIBLE judge_draft(const struct task_draft *draft, struct task_plan *ret_plan,
+/* Parameters and modes of plan->model; fills the rest of the plan. Errors name the
+ * member. */
+FALLIBLE judge_draft(const struct task_draft *draft, struct task_plan *inout_plan,
                      struct err *err);
 
 /* provider: how tasks reach Ark; upstream/ fills it, main plugs it in -------------- */
@@ -114,13 +117,21 @@ struct upstream_task {
     int64_t created_s, updated_s;
     struct str model, resolution, ratio, tier, safety_identifier;
     bool has_duration, has_frames, has_fps, has_seed, has_audio, has_priority;
-    bool has_expires_after, has_tokens, has_total_tokens;
+    bool has_expires_after, has_tokens, has_total_tokens, has_tool_uses, has_draft;
     int64_t duration, frames, fps, seed, priority, expires_after, tokens, total_tokens;
-    bool audio;
-    struct str video_url, last_frame_url, error_code, error_message;
+    int64_t tool_uses;
+    bool audio, draft;
+    struct str video_url, last_frame_url, output_format, error_code, error_message;
     struct str body; /* Ark's bytes for this task: the evidence */
 };
 
+/* What is sought for a create. */
+struct provider_wish {
+    const struct model *model;
+    int64_t account_id;   /* only this one; 0: any */
+    const int64_t *tried; /* none of these */
+    size_t tried_count;
+};
 struct provider_route {
     int64_t account_id, credential_id;
     char sent_model[MODEL_NAME_MAX + 1];
@@ -151,11 +162,9 @@ enum provider_removal {
 };
 struct provider {
     void *self;
-    /* The next account that can take the model, other than the tried ones.
-     * ERR_UNAVAILABLE when there is none. */
-    enum err_code (*choose)(void *self, const struct model *model, const int64_t *tried,
-                            size_t tried_count, struct provider_route *ret_route,
-                            struct err *err);
+    /* The next account that can take the create. ERR_UNAVAILABLE when there is none. */
+    enum err_code (*choose)(void *self, const struct provider_wish *wish,
+                            struct provider_route *ret_route, struct err *err);
     /* Sends once. Always fills ret_answer; *err only when refused. Blocks until
      * deadline_us (wall clock) at the most. */
     void (*create)(void *self, const struct provider_route *route,
@@ -189,10 +198,20 @@ struct task_settings {
     int64_t open_max_us;              /* 7 days */
     int64_t idempotency_us;           /* 24 h */
     int64_t cancel_us;                /* 20 s: two looks, a DELETE and the turns for them */
+    int64_t resolve_us;               /* 3 s to look a callback's host up */
+};
+/* Whether a URL that a tenant gave may be called: https, resolvable, public. */
+struct url_guard {
+    void *self;
+    /* Blocks until deadline_us (sys_mono_us) at the most. ERR_INVALID says what is wrong,
+     * to follow the member's name; ERR_BUSY when too many are being asked. */
+    enum err_code (*check)(void *self, struct str url, int64_t deadline_us, struct err *err);
 };
 struct task_service {
     struct db *db;
+    struct catalogue *catalogue;
     const struct provider *provider;
+    struct url_guard callbacks;
     struct task_settings settings;
     struct waiting *waiting; /* NULL: any number may wait */
 };
@@ -220,8 +239,10 @@ struct task {
     char resolution[16], ratio[16], tier[16];
     int64_t duration;
     bool has_video, audio, audio_asked, last_frame, has_seed, has_final_seed, has_tokens;
-    bool has_total_tokens, has_fps;
-    int64_t seed, final_seed, priority, expires_after, tokens, total_tokens, fps;
+    bool has_total_tokens, has_fps, has_frames, has_draft, draft, web_search, has_tool_uses;
+    int64_t seed, final_seed, priority, expires_after, tokens, total_tokens, fps, frames;
+    int64_t tool_uses;
+    char draft_task[TASK_ID_MAX + 1], output_format[TASK_FORMAT_MAX + 1];
     char safety_identifier[TASK_IDENTIFIER_MAX * 4 + 1];
     int64_t created_us, updated_us, ended_us, missing_us, deleted_us;
     char error_code[TASK_ERROR_CODE_MAX + 1], error_message[TASK_ERROR_TEXT_MAX + 1];
@@ -231,6 +252,8 @@ struct task {
 bool service_is_upstream_id(struct str id);
 /* The id that the tenant knows it by. */
 const char *service_public_id(const struct task *task);
+/* How long its video is, told by seconds or frames; 0 while nobody knows. */
+int64_t service_output_ms(const struct task *task);
 
 /* submit.c ------------------------------------------------------------------------ */
 
@@ -244,6 +267,9 @@ struct submit_result {
 FALLIBLE submit_replay(struct task_service *service, const struct scope *scope, struct str key,
                        struct str body, bool *ret_replayed, struct submit_result *ret_result,
                        struct err *err);
+/* ERR_MODEL_UNKNOWN, ERR_UNAVAILABLE: the first that is said of a create. */
+FALLIBLE submit_may_use(struct task_service *service, const struct scope *scope,
+                        struct str model, struct err *err);
 /* Commit A, send, commit B. ERR_OK also when the outcome is unknown: the minted id
  * stands. Any number of equal keys at once make one task and get one answer. */
 FALLIBLE submit_task(struct task_service *service, const struct scope *scope,
@@ -278,9 +304,9 @@ enum {
 /* Which tasks; an absent condition holds for all. Refused and deleted ones are in no list. */
 struct task_list_filter {
     bool has_status;
-    enum task_state status;    /* as state_shown gives it */
-    const struct model *model; /* NULL: any */
-    struct str tier;           /* empty: any */
+    enum task_state status; /* as state_shown gives it */
+    struct str model;       /* canonical; empty: any */
+    struct str tier;        /* empty: any */
     bool has_ids;
     const struct str *ids; /* public, minted or upstream; at most LIST_IDS_MAX */
     size_t id_count;
@@ -386,6 +412,9 @@ FALLIBLE task_view_events(struct db_conn *conn, const struct task *task,
                           enum err_code (*visit)(const struct task_event *event, void *ctx,
                                                  struct err *err),
                           void *ctx, struct err *err);
+/* The callback_url that the create gave; "" without one. */
+FALLIBLE task_view_callback(struct db_conn *conn, const struct task *task,
+                            char ret_url[TASK_URL_MAX + 1], struct err *err);
 /* Newest first, internal id < before (0: from the newest), at most limit. */
 struct task_filter {
     int64_t tenant_id; /* 0: all */

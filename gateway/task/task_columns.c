@@ -20,6 +20,7 @@ static bool read_i64(struct db_stmt *st, int column, int64_t *ret_value)
 void task_columns_read(struct db_stmt *st, struct task *ret_task)
 {
     struct task *task = ret_task;
+    int64_t draft;
 
     memset(task, 0, sizeof(*task));
     task->id = db_get_i64(st, 0);
@@ -60,4 +61,11 @@ void task_columns_read(struct db_stmt *st, struct task *ret_task)
     read_text(st, 34, task->video_url, sizeof(task->video_url));
     read_text(st, 35, task->last_frame_url, sizeof(task->last_frame_url));
     (void)read_i64(st, 36, &task->deleted_us);
+    task->has_frames = read_i64(st, 37, &task->frames);
+    task->has_draft = read_i64(st, 38, &draft);
+    task->draft = draft != 0;
+    read_text(st, 39, task->draft_task, sizeof(task->draft_task));
+    task->web_search = db_get_i64(st, 40) != 0;
+    task->has_tool_uses = read_i64(st, 41, &task->tool_uses);
+    read_text(st, 42, task->output_format, sizeof(task->output_format));
 }

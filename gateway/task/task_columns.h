@@ -11,7 +11,8 @@
     " credential_id, state, dialect, model, model_asked, resolution, ratio, tier, duration," \
     " has_video, audio, audio_asked, last_frame, seed, final_seed, priority, expires_after," \
     " tokens, total_tokens, fps, safety_identifier, created_us, updated_us, ended_us,"       \
-    " missing_us, error_code, error_message, video_url, last_frame_url, deleted_us"
+    " missing_us, error_code, error_message, video_url, last_frame_url, deleted_us, frames," \
+    " draft, draft_task, web_search, tool_uses, output_format"
 
 /* task_columns.c: fills *ret_task from a row of TASK_COLUMNS. */
 void task_columns_read(struct db_stmt *st, struct task *ret_task);

@@ -19,7 +19,7 @@ static void bind_filter(struct db_stmt *st, const struct scope *scope,
     db_bind_i64(st, 2, scope->own_only);
     db_bind_text(st, 3, str_from(scope->identity));
     db_bind_text(st, 4, filter->has_status ? str_from(state_name(filter->status)) : STR(""));
-    db_bind_text(st, 5, filter->model != NULL ? str_from(filter->model->name) : STR(""));
+    db_bind_text(st, 5, filter->model);
     db_bind_text(st, 6, filter->tier);
 }
 
@@ -71,7 +71,7 @@ static const char *page_statement(const struct scope *scope,
         return own_sql;
     if (filter->has_status)
         return shown_sql;
-    return filter->model != NULL ? model_sql : all_sql;
+    return filter->model.len > 0 ? model_sql : all_sql;
 }
 
 enum err_code task_list_repo_page(struct db_conn *conn, const struct scope *scope,

@@ -103,16 +103,32 @@ static enum err_code count_task(struct db_conn *conn, const struct task *task,
     return db_run(st, err);
 }
 
+static void bind_optional_i64(struct db_stmt *st, int position, bool present, int64_t value)
+{
+    if (present)
+        db_bind_i64(st, position, value);
+    else
+        db_bind_null(st, position);
+}
+
+static void bind_optional_text(struct db_stmt *st, int position, struct str text)
+{
+    if (text.len > 0)
+        db_bind_text(st, position, text);
+    else
+        db_bind_null(st, position);
+}
+
 enum err_code task_repo_insert(struct db_conn *conn, const struct scope *scope,
-                               struct task *task, struct err *err)
+                               struct task *task, struct str callback_url, struct err *err)
 {
     static const char sql[] =
         "INSERT INTO task (tenant_id, token_identity, minted_id, account_id, credential_id,"
         " state, dialect, model, model_asked, resolution, ratio, duration, has_video, audio,"
         " audio_asked, last_frame, seed, tier, priority, expires_after, safety_identifier,"
-        " created_us, updated_us)"
+        " created_us, updated_us, frames, draft, draft_task, web_search, callback_url)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
-        " $18, $19, $20, $21, $22, $22) RETURNING id";
+        " $18, $19, $20, $21, $22, $22, $23, $24, $25, $26, $27) RETURNING id";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
@@ -132,18 +148,17 @@ enum err_code task_repo_insert(struct db_conn *conn, const struct scope *scope,
     db_bind_i64(st, 14, task->audio);
     db_bind_i64(st, 15, task->audio_asked);
     db_bind_i64(st, 16, task->last_frame);
-    if (task->has_seed)
-        db_bind_i64(st, 17, task->seed);
-    else
-        db_bind_null(st, 17);
+    bind_optional_i64(st, 17, task->has_seed, task->seed);
     db_bind_text(st, 18, str_from(task->tier));
     db_bind_i64(st, 19, task->priority);
     db_bind_i64(st, 20, task->expires_after);
-    if (task->safety_identifier[0] != '\0')
-        db_bind_text(st, 21, str_from(task->safety_identifier));
-    else
-        db_bind_null(st, 21);
+    bind_optional_text(st, 21, str_from(task->safety_identifier));
     db_bind_i64(st, 22, task->created_us);
+    bind_optional_i64(st, 23, task->has_frames, task->frames);
+    bind_optional_i64(st, 24, task->has_draft, task->draft);
+    bind_optional_text(st, 25, str_from(task->draft_task));
+    db_bind_i64(st, 26, task->web_search);
+    bind_optional_text(st, 27, callback_url);
     switch (db_step(st, err)) {
     case DB_ROW:
         task->id = db_get_i64(st, 0);
@@ -237,29 +252,15 @@ enum err_code task_repo_hide(struct db_conn *conn, const struct scope *scope, st
     return ERR_OK;
 }
 
-static void bind_optional_i64(struct db_stmt *st, int position, bool present, int64_t value)
-{
-    if (present)
-        db_bind_i64(st, position, value);
-    else
-        db_bind_null(st, position);
-}
-
-static void bind_optional_text(struct db_stmt *st, int position, const char *text)
-{
-    if (text[0] != '\0')
-        db_bind_text(st, position, str_from(text));
-    else
-        db_bind_null(st, position);
-}
-
 enum err_code task_repo_set_outcome(struct db_conn *conn, const struct scope *scope,
                                     const struct task *task, struct err *err)
 {
     static const char sql[] =
         "UPDATE task SET resolution = $3, ratio = $4, duration = $5, audio = $6, tokens = $7,"
         " total_tokens = $8, final_seed = $9, fps = $10, video_url = $11,"
-        " last_frame_url = $12, error_code = $13, error_message = $14"
+        " last_frame_url = $12, error_code = $13, error_message = $14, frames = $15, draft = "
+        "$16,"
+        " tool_uses = $17, output_format = $18"
         " WHERE tenant_id = $1 AND id = $2";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
@@ -274,10 +275,14 @@ enum err_code task_repo_set_outcome(struct db_conn *conn, const struct scope *sc
     bind_optional_i64(st, 8, task->has_total_tokens, task->total_tokens);
     bind_optional_i64(st, 9, task->has_final_seed, task->final_seed);
     bind_optional_i64(st, 10, task->has_fps, task->fps);
-    bind_optional_text(st, 11, task->video_url);
-    bind_optional_text(st, 12, task->last_frame_url);
-    bind_optional_text(st, 13, task->error_code);
-    bind_optional_text(st, 14, task->error_message);
+    bind_optional_text(st, 11, str_from(task->video_url));
+    bind_optional_text(st, 12, str_from(task->last_frame_url));
+    bind_optional_text(st, 13, str_from(task->error_code));
+    bind_optional_text(st, 14, str_from(task->error_message));
+    bind_optional_i64(st, 15, task->has_frames, task->frames);
+    bind_optional_i64(st, 16, task->has_draft, task->draft);
+    bind_optional_i64(st, 17, task->has_tool_uses, task->tool_uses);
+    bind_optional_text(st, 18, str_from(task->output_format));
     return db_run(st, err);
 }
 

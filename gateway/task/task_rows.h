@@ -25,9 +25,10 @@ FALLIBLE task_repo_load(struct db_conn *conn, const struct scope *scope, int64_t
  * when no row owns it. */
 FALLIBLE task_repo_owner(struct db_conn *conn, int64_t account_id, struct str upstream_id,
                          bool *ret_found, struct task *ret_task, struct err *err);
-/* A new row in state submitting, counted for lists; sets task->id and whose it is. */
+/* A new row in state submitting, counted for lists; sets task->id and whose it is. The
+ * URL is kept for operators, no task is read with it. */
 FALLIBLE task_repo_insert(struct db_conn *conn, const struct scope *scope, struct task *task,
-                          struct err *err);
+                          struct str callback_url, struct err *err);
 /* The one mover: asks the state table, compares and sets, writes the event, moves
  * the count for lists and updates *task. ERR_CONFLICT when the row is no longer in task->state.
  */

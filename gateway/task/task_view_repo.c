@@ -66,6 +66,29 @@ static enum err_code visit_tasks(struct db_stmt *st,
     return step == DB_FAIL ? err->code : ERR_OK;
 }
 
+enum err_code task_view_callback(struct db_conn *conn, const struct task *task,
+                                 char ret_url[TASK_URL_MAX + 1], struct err *err)
+{
+    static const char sql[] = "SELECT callback_url FROM task WHERE tenant_id = $1 AND id = $2";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_i64(st, 1, task->tenant_id);
+    db_bind_i64(st, 2, task->id);
+    ret_url[0] = '\0';
+    switch (db_step(st, err)) {
+    case DB_ROW:
+        if (!db_is_null(st, 0))
+            db_copy_text(st, 0, ret_url, TASK_URL_MAX + 1);
+        return ERR_OK;
+    case DB_DONE:
+        return err_detail(err, ERR_NOT_FOUND, "no task %lld", (long long)task->id);
+    case DB_FAIL:
+        break;
+    }
+    return err->code;
+}
+
 enum err_code task_view_list(struct db_conn *conn, const struct task_filter *filter,
                              enum err_code (*visit)(const struct task *task, void *ctx,
                                                     struct err *err),

@@ -17,13 +17,12 @@ void ark_defaults(struct ark_settings *ret_settings)
     };
 }
 
-static enum err_code provider_choose(void *self, const struct model *model,
-                                     const int64_t *tried, size_t tried_count,
+static enum err_code provider_choose(void *self, const struct provider_wish *wish,
                                      struct provider_route *ret_route, struct err *err)
 {
     struct ark *ark = self;
 
-    return directory_choose(ark->directory, model, tried, tried_count, ret_route, err);
+    return directory_choose(ark->directory, wish, ret_route, err);
 }
 
 static void provider_watch(void *self, int64_t account_id, const char *upstream_id,

@@ -62,12 +62,14 @@ static void judge_reply(const struct net_reply *reply, struct provider_answer *a
     }
 }
 
-/* The tenant's body with our model id and identifier, nothing else touched. */
+/* The tenant's body with our model id and identifier and what the draft says, nothing else
+ * touched. */
 static enum err_code outgoing_body(struct arena *arena, const struct provider_route *route,
                                    const struct task_draft *draft, const char *identifier,
                                    struct json_slices *ret_slices, struct err *err)
 {
-    struct json_edit edits[2] = {{.name = "model"}, {.name = "safety_identifier"}};
+    struct json_edit edits[2 + DRAFT_EDITS_MAX] = {{.name = "model"},
+                                                   {.name = "safety_identifier"}};
     size_t count = 1;
 
     /* Both are of our own making or checked when the operator set them: no character
@@ -75,7 +77,10 @@ static enum err_code outgoing_body(struct arena *arena, const struct provider_ro
     edits[0].json = str_from(arena_printf(arena, "\"%s\"", route->sent_model));
     if (identifier[0] != '\0')
         edits[count++].json = str_from(arena_printf(arena, "\"%s\"", identifier));
-    return json_splice(arena, draft->body, edits, count, ret_slices, err);
+    for (size_t i = 0; i < draft->edit_count; i++)
+        edits[count++] = draft->edits[i];
+    TRY(json_splice(arena, draft->body, edits, count, ret_slices, err));
+    return json_splice_patch(arena, &draft->patch, ret_slices, err);
 }
 
 void ark_create(void *self, const struct provider_route *route, const struct task_draft *draft,

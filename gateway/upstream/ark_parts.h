@@ -28,9 +28,8 @@ FALLIBLE directory_open(struct db *db, const struct crypto_keys *keys,
 void directory_close(struct directory **directory);
 /* Rereads when the settings version moved. */
 FALLIBLE directory_refresh(struct directory *directory, bool *ret_changed, struct err *err);
-/* A weighted choice among active credentials that map or sell the model. */
-FALLIBLE directory_choose(struct directory *directory, const struct model *model,
-                          const int64_t *tried, size_t tried_count,
+/* A weighted choice among active credentials. */
+FALLIBLE directory_choose(struct directory *directory, const struct provider_wish *wish,
                           struct provider_route *ret_route, struct err *err);
 /* ERR_UNAVAILABLE when the credential was removed. */
 FALLIBLE directory_target(struct directory *directory, int64_t credential_id,

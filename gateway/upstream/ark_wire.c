@@ -73,6 +73,7 @@ bool ark_wire_task(const struct json_doc *doc, const struct json_value *value,
     const struct json_value *content = json_get(value, "content");
     const struct json_value *usage = json_get(value, "usage");
     const struct json_value *audio = json_get(value, "generate_audio");
+    const struct json_value *tools = json_get(usage, "tool_usage");
 
     if (!service_is_upstream_id(task.id) ||
         !ark_status(text_of(doc, value, "status"), &task.state))
@@ -86,7 +87,8 @@ bool ark_wire_task(const struct json_doc *doc, const struct json_value *value,
     task.safety_identifier = text_of(doc, value, "safety_identifier");
     task.has_duration = int_of(value, "duration", &task.duration) && task.duration >= -1 &&
                         task.duration <= SECONDS_MAX;
-    task.has_frames = int_of(value, "frames", &task.frames);
+    task.has_frames = int_of(value, "frames", &task.frames) && task.frames > 0 &&
+                      task.frames <= SECONDS_MAX * 24;
     task.has_fps = int_of(value, "framespersecond", &task.fps);
     task.has_seed = int_of(value, "seed", &task.seed);
     task.has_priority = int_of(value, "priority", &task.priority);
@@ -94,6 +96,11 @@ bool ark_wire_task(const struct json_doc *doc, const struct json_value *value,
     task.has_audio = audio != NULL && json_bool(audio, &task.audio);
     task.has_tokens = int_of(usage, "completion_tokens", &task.tokens);
     task.has_total_tokens = int_of(usage, "total_tokens", &task.total_tokens);
+    task.has_tool_uses = int_of(tools, "web_search", &task.tool_uses) && task.tool_uses >= 0;
+    task.has_draft = json_bool(json_get(value, "draft"), &task.draft);
+    task.output_format = text_of(doc, value, "output_format");
+    if (task.output_format.len > TASK_FORMAT_MAX)
+        task.output_format = (struct str){"", 0};
     task.video_url = text_of(doc, content, "video_url");
     task.last_frame_url = text_of(doc, content, "last_frame_url");
     read_error(doc, value, arena, &task);

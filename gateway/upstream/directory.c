@@ -11,11 +11,10 @@
 struct credential {
     struct upstream upstream;
     struct secret key;
-    /* Ids for the canonical models, "" where Ark's dated id is sent. */
-    struct {
-        const struct model *model;
-        char sent[MODEL_NAME_MAX + 1];
-    } mapped[8];
+    /* Ids that the operator gave canonical models; others go under Ark's dated id. */
+    struct mapping {
+        char model[MODEL_NAME_MAX + 1], sent[MODEL_NAME_MAX + 1];
+    } * mapped;
     size_t mapped_count;
 };
 
@@ -34,34 +33,29 @@ struct loading {
     struct credential *credentials;
     size_t count;
     int64_t version;
-    struct db_conn *conn;
 };
 
 static void free_credentials(struct credential *credentials, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         secret_fini(&credentials[i].key);
+        free(credentials[i].mapped);
+    }
     free(credentials);
 }
 
-/* The ids under which the operator wants models sent. */
-static enum err_code load_mappings(struct loading *loading, struct credential *credential,
-                                   struct err *err)
+static enum err_code take_mapping(struct str model, struct str sent, void *ctx, struct err *err)
 {
-    const struct model *model;
+    struct credential *credential = ctx;
+    struct mapping *grown = realloc(credential->mapped, (credential->mapped_count + 1) *
+                                                            sizeof(*credential->mapped));
 
-    credential->mapped_count = 0;
-    for (size_t i = 0; (model = catalogue_at(i)) != NULL; i++) {
-        size_t at = credential->mapped_count;
-
-        if (at == COUNT_OF(credential->mapped))
-            break;
-        TRY(upstream_model(loading->conn, credential->upstream.id, str_from(model->name),
-                           credential->mapped[at].sent, err));
-        credential->mapped[at].model = model;
-        if (credential->mapped[at].sent[0] != '\0')
-            credential->mapped_count++;
-    }
+    if (grown == NULL)
+        return err_detail(err, ERR_INTERNAL, "no memory for upstreams");
+    credential->mapped = grown;
+    grown = &grown[credential->mapped_count++];
+    (void)str_copy(grown->model, sizeof(grown->model), model);
+    (void)str_copy(grown->sent, sizeof(grown->sent), sent);
     return ERR_OK;
 }
 
@@ -101,9 +95,10 @@ static enum err_code load(struct db_conn *conn, void *ctx, struct err *err)
 {
     struct loading *loading = ctx;
 
-    loading->conn = conn;
-    for (size_t i = 0; i < loading->count; i++)
+    for (size_t i = 0; i < loading->count; i++) {
         secret_fini(&loading->credentials[i].key);
+        free(loading->credentials[i].mapped);
+    }
     loading->count = 0;
     TRY(settings_version(conn, &loading->version, err));
     TRY(upstream_each(conn, load_credential, loading, err));
@@ -113,7 +108,7 @@ static enum err_code load(struct db_conn *conn, void *ctx, struct err *err)
 
         TRY(upstream_key(conn, loading->directory->keys.master, credential->upstream.id,
                          &credential->key, err));
-        TRY(load_mappings(loading, credential, err));
+        TRY(upstream_models(conn, credential->upstream.id, take_mapping, credential, err));
     }
     return ERR_OK;
 }
@@ -205,7 +200,7 @@ static void fill_route(const struct credential *credential, const struct model *
     const char *sent = model->dated;
 
     for (size_t i = 0; i < credential->mapped_count; i++) {
-        if (credential->mapped[i].model == model)
+        if (strcmp(credential->mapped[i].model, model->name) == 0)
             sent = credential->mapped[i].sent;
     }
     *ret_route = (struct provider_route){.account_id = credential->upstream.account.id,
@@ -214,8 +209,15 @@ static void fill_route(const struct credential *credential, const struct model *
     (void)str_copy(ret_route->sent_model, sizeof(ret_route->sent_model), str_from(sent));
 }
 
-enum err_code directory_choose(struct directory *directory, const struct model *model,
-                               const int64_t *tried, size_t tried_count,
+/* May this credential take the create? */
+static bool may_take(const struct credential *credential, const struct provider_wish *wish)
+{
+    return credential->upstream.state == UPSTREAM_ACTIVE &&
+           (wish->account_id == 0 || credential->upstream.account.id == wish->account_id) &&
+           !was_tried(credential, wish->tried, wish->tried_count);
+}
+
+enum err_code directory_choose(struct directory *directory, const struct provider_wish *wish,
                                struct provider_route *ret_route, struct err *err)
 {
     int64_t total = 0, at;
@@ -225,26 +227,24 @@ enum err_code directory_choose(struct directory *directory, const struct model *
     for (size_t i = 0; i < directory->count; i++) {
         const struct credential *credential = &directory->credentials[i];
 
-        if (credential->upstream.state == UPSTREAM_ACTIVE &&
-            !was_tried(credential, tried, tried_count))
+        if (may_take(credential, wish))
             total += credential->upstream.weight;
     }
     at = total > 0 ? (int64_t)sys_random_below((uint32_t)total) : 0;
     for (size_t i = 0; i < directory->count && !found && total > 0; i++) {
         const struct credential *credential = &directory->credentials[i];
 
-        if (credential->upstream.state != UPSTREAM_ACTIVE ||
-            was_tried(credential, tried, tried_count))
+        if (!may_take(credential, wish))
             continue;
         at -= credential->upstream.weight;
         found = at < 0;
         if (found)
-            fill_route(credential, model, ret_route);
+            fill_route(credential, wish->model, ret_route);
     }
     lock_drop(&directory->lock);
     return found ? ERR_OK
                  : err_set(err, ERR_UNAVAILABLE, "the model %s is not available at present",
-                           model->name);
+                           wish->model->name);
 }
 
 static void fill_target(const struct credential *credential, struct ark_target *ret_target)

@@ -279,8 +279,10 @@ static void refresh(struct poller *poller)
 
     if (rc == ERR_OK && changed)
         rc = reload_open(poller, &err);
+    if (rc == ERR_OK)
+        rc = catalogue_refresh(poller->ark->service->catalogue, &err);
     if (rc != ERR_OK)
-        LOG(LOG_WARN, "upstreams_not_reread", LOG_TEXT("error", err_name(err.code)),
+        LOG(LOG_WARN, "settings_not_reread", LOG_TEXT("error", err_name(err.code)),
             LOG_TEXT("detail", err.detail));
 }
 

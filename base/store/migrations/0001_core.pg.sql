@@ -52,6 +52,20 @@ CREATE TABLE upstream_model (
     sent_id     text COLLATE "C" NOT NULL,
     PRIMARY KEY (upstream_id, model)
 );
+-- What an operator says of models; tenant 0 is the installation.
+CREATE TABLE model_setting (
+    tenant_id bigint NOT NULL,
+    model     text COLLATE "C" NOT NULL,
+    name      text COLLATE "C" NOT NULL,
+    value     text COLLATE "C" NOT NULL,
+    PRIMARY KEY (tenant_id, model, name)
+);
+CREATE TABLE model_alias (
+    tenant_id bigint NOT NULL,
+    alias     text COLLATE "C" NOT NULL,
+    model     text COLLATE "C" NOT NULL,
+    PRIMARY KEY (tenant_id, alias)
+);
 CREATE TABLE audit (
     seq     bigint PRIMARY KEY,
     time_us bigint NOT NULL,
@@ -85,7 +99,7 @@ CREATE TABLE price_row (
     audio           bigint NOT NULL, -- 1, 0, -1 either
     tier            text COLLATE "C" NOT NULL,    -- "*" any
     sku             text COLLATE "C" NOT NULL,
-    unit            text COLLATE "C" NOT NULL CHECK (unit IN ('mtoken', 'second')),
+    unit            text COLLATE "C" NOT NULL CHECK (unit IN ('mtoken', 'second', 'use')),
     list_price_nano bigint NOT NULL,
     PRIMARY KEY (book, version, position)
 );
@@ -178,6 +192,11 @@ CREATE TABLE task (
     priority        bigint NOT NULL,
     expires_after   bigint NOT NULL,
     safety_identifier text COLLATE "C",
+    frames          bigint,
+    draft           bigint,
+    draft_task      text COLLATE "C",
+    web_search      bigint NOT NULL DEFAULT 0,
+    callback_url    text COLLATE "C",
     created_us      bigint NOT NULL,
     updated_us      bigint NOT NULL,
     ended_us        bigint,
@@ -190,7 +209,9 @@ CREATE TABLE task (
     final_seed      bigint,
     fps             bigint,
     video_url       text COLLATE "C",
-    last_frame_url  text COLLATE "C"
+    last_frame_url  text COLLATE "C",
+    tool_uses       bigint,
+    output_format   text COLLATE "C"
 );
 CREATE UNIQUE INDEX task_by_upstream ON task (upstream_id, account_id) WHERE upstream_id IS NOT NULL;
 -- What tenants list, newest first. A move of state rewrites only the last of them.

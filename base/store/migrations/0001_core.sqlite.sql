@@ -52,6 +52,20 @@ CREATE TABLE upstream_model (
     sent_id     TEXT NOT NULL,
     PRIMARY KEY (upstream_id, model)
 ) STRICT, WITHOUT ROWID;
+-- What an operator says of models; tenant 0 is the installation.
+CREATE TABLE model_setting (
+    tenant_id INTEGER NOT NULL,
+    model     TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    value     TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, model, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE model_alias (
+    tenant_id INTEGER NOT NULL,
+    alias     TEXT NOT NULL,
+    model     TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, alias)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE audit (
     seq     INTEGER PRIMARY KEY,
     time_us INTEGER NOT NULL,
@@ -85,7 +99,7 @@ CREATE TABLE price_row (
     audio           INTEGER NOT NULL, -- 1, 0, -1 either
     tier            TEXT NOT NULL,    -- "*" any
     sku             TEXT NOT NULL,
-    unit            TEXT NOT NULL CHECK (unit IN ('mtoken', 'second')),
+    unit            TEXT NOT NULL CHECK (unit IN ('mtoken', 'second', 'use')),
     list_price_nano INTEGER NOT NULL,
     PRIMARY KEY (book, version, position)
 ) STRICT, WITHOUT ROWID;
@@ -178,6 +192,11 @@ CREATE TABLE task (
     priority        INTEGER NOT NULL,
     expires_after   INTEGER NOT NULL,
     safety_identifier TEXT,
+    frames          INTEGER,           -- instead of seconds: asked, later final
+    draft           INTEGER,           -- as asked or as Ark says
+    draft_task      TEXT,              -- public id of the draft that it finishes
+    web_search      INTEGER NOT NULL DEFAULT 0, -- the tool was given
+    callback_url    TEXT,              -- given to Ark as it is
     created_us      INTEGER NOT NULL,
     updated_us      INTEGER NOT NULL,
     ended_us        INTEGER,
@@ -190,7 +209,9 @@ CREATE TABLE task (
     final_seed      INTEGER,
     fps             INTEGER,
     video_url       TEXT,
-    last_frame_url  TEXT
+    last_frame_url  TEXT,
+    tool_uses       INTEGER,           -- usage.tool_usage.web_search
+    output_format   TEXT
 ) STRICT;
 CREATE UNIQUE INDEX task_by_upstream ON task (upstream_id, account_id) WHERE upstream_id IS NOT NULL;
 -- What tenants list, newest first. A move of state rewrites only the last of them.

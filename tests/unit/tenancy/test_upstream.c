@@ -244,31 +244,51 @@ static void test_set(void)
     run_fresh(set_steps);
 }
 
+/* The one mapping that is looked for. */
+struct mapping {
+    struct str model;
+    char sent[MODEL_NAME_MAX + 1];
+};
+
+static enum err_code take_mapping(struct str model, struct str sent, void *ctx, struct err *err)
+{
+    struct mapping *mapping = ctx;
+
+    (void)err;
+    if (str_eq(model, mapping->model))
+        (void)str_copy(mapping->sent, sizeof(mapping->sent), sent);
+    return ERR_OK;
+}
+
+static void check_mapping(struct db_conn *conn, const char *what, int64_t id, struct str model,
+                          const char *want)
+{
+    struct mapping mapping = {.model = model};
+    struct err err = {0};
+
+    CHECK_OK(what, upstream_models(conn, id, take_mapping, &mapping, &err), &err);
+    CHECK_TEXT(what, mapping.sent, want);
+}
+
 static enum err_code model_steps(struct db_conn *conn, void *ctx, struct err *unused)
 {
     static const struct str model = STR("doubao-seedance-2-0");
     static const struct str key = STR("model.doubao-seedance-2-0");
     struct upstream upstream, other;
-    char sent[MODEL_NAME_MAX + 1] = "?";
     struct err err = {0};
 
     (void)ctx, (void)unused;
     CHECK_INT("add", add(conn, "main", "", URL, STR(KEY_A), &upstream), ERR_OK);
     CHECK_INT("add", add(conn, "spare", "", URL, STR(KEY_A), &other), ERR_OK);
-    CHECK_OK("unmapped", upstream_model(conn, upstream.id, model, sent, &err), &err);
-    CHECK_TEXT("nothing", sent, "");
+    check_mapping(conn, "unmapped", upstream.id, model, "");
     CHECK_OK("map", upstream_set(conn, ACTOR, NOW, STR("main"), key, STR("ep-1"), &err), &err);
-    CHECK_OK("mapped", upstream_model(conn, upstream.id, model, sent, &err), &err);
-    CHECK_TEXT("sent", sent, "ep-1");
+    check_mapping(conn, "mapped", upstream.id, model, "ep-1");
     CHECK_OK("map anew", upstream_set(conn, ACTOR, NOW, STR("main"), key, STR("ep-2"), &err),
              &err);
-    CHECK_OK("mapped", upstream_model(conn, upstream.id, model, sent, &err), &err);
-    CHECK_TEXT("sent", sent, "ep-2");
-    CHECK_OK("the other", upstream_model(conn, other.id, model, sent, &err), &err);
-    CHECK_TEXT("is not mapped", sent, "");
+    check_mapping(conn, "mapped anew", upstream.id, model, "ep-2");
+    check_mapping(conn, "the other", other.id, model, "");
     CHECK_OK("unmap", upstream_set(conn, ACTOR, NOW, STR("main"), key, STR(""), &err), &err);
-    CHECK_OK("unmapped", upstream_model(conn, upstream.id, model, sent, &err), &err);
-    CHECK_TEXT("nothing", sent, "");
+    check_mapping(conn, "unmapped again", upstream.id, model, "");
     return ERR_OK;
 }
 

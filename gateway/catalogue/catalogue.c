@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The catalogue in memory, swapped whole when the settings version moved. */
+#include "gateway/catalogue/catalogue_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct catalogue {
+    struct db *db;
+    struct lock lock;
+    struct catalogue_view view; /* behind the lock */
+};
+
+static enum err_code read_version(struct db_conn *conn, void *ctx, struct err *err)
+{
+    return settings_version(conn, ctx, err);
+}
+
+static enum err_code load(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct catalogue_view *view = ctx;
+
+    catalogue_view_fini(view); /* of a first run of this closure */
+    return catalogue_view_load(conn, view, err);
+}
+
+enum err_code catalogue_refresh(struct catalogue *catalogue, struct err *err)
+{
+    struct catalogue_view view = {0}, old;
+    int64_t version;
+    bool changed;
+
+    TRY(db_read(catalogue->db, read_version, &version, err));
+    lock_take(&catalogue->lock);
+    changed = version != catalogue->view.version;
+    lock_drop(&catalogue->lock);
+    if (!changed)
+        return ERR_OK;
+    TRY(db_read(catalogue->db, load, &view, err));
+    lock_take(&catalogue->lock);
+    old = catalogue->view;
+    catalogue->view = view;
+    lock_drop(&catalogue->lock);
+    catalogue_view_fini(&old);
+    return ERR_OK;
+}
+
+enum err_code catalogue_open(struct db *db, struct catalogue **ret_catalogue, struct err *err)
+{
+    struct catalogue *catalogue = calloc(1, sizeof(*catalogue));
+
+    if (catalogue == NULL)
+        return err_detail(err, ERR_INTERNAL, "no memory for the catalogue");
+    catalogue->db = db;
+    catalogue->view.version = -1;
+    lock_init(&catalogue->lock);
+    enum err_code rc = catalogue_refresh(catalogue, err);
+
+    if (rc != ERR_OK)
+        catalogue_close(&catalogue);
+    else
+        *ret_catalogue = catalogue;
+    return rc;
+}
+
+void catalogue_close(struct catalogue **catalogue)
+{
+    if (*catalogue == NULL)
+        return;
+    catalogue_view_fini(&(*catalogue)->view);
+    lock_fini(&(*catalogue)->lock);
+    free(*catalogue);
+    *catalogue = NULL;
+}
+
+enum err_code catalogue_find(struct catalogue *catalogue, int64_t tenant_id, struct str name,
+                             struct model *ret_model, struct err *err)
+{
+    const struct model *found;
+    char shown[MODEL_NAME_MAX + 1];
+
+    lock_take(&catalogue->lock);
+    found = catalogue_view_find(&catalogue->view, tenant_id, name);
+    if (found != NULL)
+        *ret_model = *found;
+    lock_drop(&catalogue->lock);
+    if (found != NULL)
+        return ERR_OK;
+
+    str_copy_cut(shown, sizeof(shown), name);
+    enum err_code rc = err_set(err, ERR_MODEL_UNKNOWN,
+                               "The model or endpoint %s does not exist or you do not have "
+                               "access to it.",
+                               shown);
+    (void)str_copy(err->field, sizeof(err->field), STR("model"));
+    return rc;
+}
+
+bool catalogue_at(struct catalogue *catalogue, int64_t tenant_id, size_t position,
+                  struct model *ret_model)
+{
+    const struct model *found;
+
+    lock_take(&catalogue->lock);
+    found = catalogue_view_at(&catalogue->view, tenant_id, position);
+    if (found != NULL)
+        *ret_model = *found;
+    lock_drop(&catalogue->lock);
+    return found != NULL;
+}
+
+bool catalogue_alias(struct catalogue *catalogue, int64_t tenant_id, const char *model,
+                     size_t position, char ret_alias[MODEL_NAME_MAX + 1])
+{
+    const struct catalogue_view *view = &catalogue->view;
+    bool found = false;
+
+    lock_take(&catalogue->lock);
+    for (size_t i = 0; i < view->name_count && !found; i++) {
+        const struct catalogue_name *name = &view->names[i];
+        const char *of = view->models[name->model].name;
+
+        if ((name->tenant_id != 0 && name->tenant_id != tenant_id) || strcmp(of, model) != 0 ||
+            strcmp(of, name->name) == 0)
+            continue;
+        found = position-- == 0;
+        if (found)
+            memcpy(ret_alias, name->name, MODEL_NAME_MAX + 1);
+    }
+    lock_drop(&catalogue->lock);
+    return found;
+}
+
+bool catalogue_lists(const char *words, struct str word)
+{
+    struct str rest = str_from(words);
+
+    while (rest.len > 0) {
+        size_t len = 0;
+
+        while (len < rest.len && rest.ptr[len] != ' ')
+            len++;
+        if (word.len > 0 && str_eq((struct str){rest.ptr, len}, word))
+            return true;
+        len += len < rest.len;
+        rest = (struct str){rest.ptr + len, rest.len - len};
+    }
+    return false;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parameters at the end of a prompt: "… a quiet harbour --rs 720p --dur 5". Only what
+ * changes the price, or what an answer shows, is read; the text goes to Ark as it is.
+ * Whether a model takes a value is judged by gateway/task. */
+#include "gateway/dialect/ark_parts.h"
+
+enum { PAIRS_MAX = 32 }; /* there are nine names; more pairs are not read */
+
+enum inline_name { RESOLUTION, RATIO, DURATION, FRAMES, SEED, INLINE_NAMES };
+
+/* Ark also knows --fps, --cf and --wm: they cost nothing. */
+static const char *const names[INLINE_NAMES][2] = {
+    [RESOLUTION] = {"--rs", "--resolution"},
+    [RATIO] = {"--rt", "--ratio"},
+    [DURATION] = {"--dur", "--duration"},
+    [FRAMES] = {"--frames", NULL},
+    [SEED] = {"--seed", NULL},
+};
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
+
+/* Cuts the last word off; empty when there is none. */
+static struct str cut_last_word(struct str *rest)
+{
+    struct str text = str_trim(*rest);
+    size_t start = text.len;
+
+    while (start > 0 && !is_space(text.ptr[start - 1]))
+        start--;
+    *rest = (struct str){text.ptr, start};
+    return (struct str){text.ptr + start, text.len - start};
+}
+
+static bool read_number(struct str value, int64_t *ret_number)
+{
+    return value.len <= 20 && str_to_i64(value, ret_number);
+}
+
+static void take(enum inline_name name, struct str value, struct draft_inline *found)
+{
+    switch (name) {
+    case RESOLUTION:
+        found->resolution = value;
+        break;
+    case RATIO:
+        found->ratio = value;
+        break;
+    case DURATION:
+        found->has_duration = read_number(value, &found->duration);
+        break;
+    case FRAMES:
+        found->has_frames = read_number(value, &found->frames);
+        break;
+    case SEED:
+        found->has_seed = read_number(value, &found->seed);
+        break;
+    case INLINE_NAMES:
+        break;
+    }
+}
+
+static enum inline_name name_of(struct str word)
+{
+    for (int name = 0; name < INLINE_NAMES; name++) {
+        for (size_t i = 0; i < COUNT_OF(names[name]) && names[name][i] != NULL; i++) {
+            if (str_is(word, names[name][i]))
+                return (enum inline_name)name;
+        }
+    }
+    return INLINE_NAMES;
+}
+
+void ark_inline_read(struct str prompt, struct draft_inline *inout_found)
+{
+    bool seen[INLINE_NAMES + 1] = {false};
+
+    /* Backwards: the last word on a name is the one that counts. */
+    for (int pairs = 0; pairs < PAIRS_MAX; pairs++) {
+        struct str value = cut_last_word(&prompt), word = cut_last_word(&prompt);
+        enum inline_name name = name_of(word);
+
+        if (word.len < 3 || word.ptr[0] != '-' || word.ptr[1] != '-')
+            return;
+        if (!seen[name])
+            take(name, value, inout_found);
+        seen[name] = true;
+    }
+}
