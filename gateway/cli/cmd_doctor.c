@@ -20,6 +20,7 @@ enum {
     FREE_MIN_MIB = 256, /* a write-ahead log at its largest, and a backup's worth */
     OPEN_MAX_HOURS = 72 /* Ark's longest execution_expires_after */
 };
+static const struct str shipped_book = {"ark-cny", 7}; /* the one that ships */
 #define HOUR_US (INT64_C(3600) * 1000000)
 
 enum status { STATUS_OK, STATUS_WARN, STATUS_FAIL };
@@ -108,6 +109,8 @@ struct survey {
     char keys[80];
     int64_t upstreams;
     struct checks plain; /* upstreams without TLS */
+    int64_t now_us;
+    int64_t tool_price_nano; /* of one web search, in the shipped book */
     struct task_health health;
     struct task_stray *strays;
     int stray_count;
@@ -152,6 +155,20 @@ static FALLIBLE keep_stray(const struct task_stray *stray, void *ctx, struct err
     return ERR_OK;
 }
 
+static FALLIBLE read_tool_price(struct db_conn *conn, struct survey *survey, struct err *err)
+{
+    int64_t version;
+    enum err_code rc = price_version(conn, shipped_book, survey->now_us, &version, err);
+
+    survey->tool_price_nano = 0;
+    if (rc == ERR_UNAVAILABLE) { /* serve has not been started yet */
+        *err = (struct err){0};
+        return ERR_OK;
+    }
+    TRY(rc);
+    return price_tool(conn, shipped_book, version, &survey->tool_price_nano, err);
+}
+
 static FALLIBLE read_survey(struct db_conn *conn, void *ctx, struct err *err)
 {
     struct survey *survey = ctx;
@@ -162,6 +179,7 @@ static FALLIBLE read_survey(struct db_conn *conn, void *ctx, struct err *err)
     TRY(meta_repo_get(conn, "keys", survey->keys, sizeof(survey->keys), &survey->has_keys,
                       err));
     TRY(upstream_each(conn, keep_upstream, survey, err));
+    TRY(read_tool_price(conn, survey, err));
     TRY(task_view_health(conn, &survey->health, err));
     return task_view_strays(conn, STRAYS_MAX, keep_stray, survey, err);
 }
@@ -196,6 +214,16 @@ static void check_upstreams(struct checks *checks, const struct survey *survey)
         add(checks, "upstream", STATUS_OK, "%" PRId64 " in use", survey->upstreams);
     for (const struct check *check = survey->plain.first; check != NULL; check = check->next)
         add(checks, check->name, check->status, "%s", check->detail);
+}
+
+/* Ark bills its web search apart from the tokens. */
+static void check_tools(struct checks *checks, const struct survey *survey)
+{
+    if (survey->tool_price_nano == 0)
+        add(checks, "tools", STATUS_OK, "web_search is not charged for: its price is 0 a use");
+    else
+        add(checks, "tools", STATUS_WARN,
+            "web_search has a price, and tasks that used it wait in review");
 }
 
 static void check_tasks(struct checks *checks, const struct survey *survey, int64_t now_us)
@@ -288,7 +316,7 @@ static void put_report(struct json_out *out, const struct checks *checks,
 
 static FALLIBLE run(struct cli_ctx *ctx, struct err *err)
 {
-    struct survey survey = {.arena = ctx->arena};
+    struct survey survey = {.arena = ctx->arena, .now_us = ctx->now_us};
     struct checks checks = {.arena = ctx->arena};
 
     if (access(ctx->database, F_OK) != 0)
@@ -304,6 +332,7 @@ static FALLIBLE run(struct cli_ctx *ctx, struct err *err)
     check_disk(&checks, ctx->data_dir);
     if (made) {
         check_upstreams(&checks, &survey);
+        check_tools(&checks, &survey);
         check_tasks(&checks, &survey, ctx->now_us);
     }
     if (checks.full || survey.plain.full)

@@ -294,6 +294,12 @@ class Installation:
         self.cli("tenant", "add", name, "--credit", credit)
         return self.cli_json("token", "add", name)["token"]
 
+    def wait_for_model(self, model, sold=True):
+        """A change of the catalogue reaches the running gateway within a second: whether a
+        bad create is refused for itself or because the model is not sold tells."""
+        body = text_to_video(model=model, priority=77)
+        wait_for(f"{model} sold: {sold}", lambda: self.serve.create(self.token, body).status == (400 if sold else 503))
+
     # -- looking inside --------------------------------------------------------
 
     def rows(self, sql, *values):
