@@ -36,7 +36,7 @@ struct net_resolver_options {
     int threads;      /* lookups at a time, at most 64; 0 means 4 */
     int queue_max;    /* hosts waiting for a thread; beyond it ERR_BUSY; 0 means 256 */
     int64_t cache_us; /* an answer is used again so long, at most a day; 0 means 10 s */
-    /* "host=addr[+addr...],host2=..." answers those hosts without asking anyone. The
+    /* "host=addr[+addr...];host2=..." answers those hosts without asking anyone. The
      * addresses are judged like all others. Copied. */
     struct str overrides;
     /* For tests, in place of the system's resolver; NULL outside them. Returns 0 or an

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the hosts that an operator answers himself, "host=addr[+addr...],...". */
+/* Reads the hosts that an operator answers himself, "host=addr[+addr...];...". */
 #include "base/net/guard_private.h"
 
 #include <stdlib.h>
@@ -64,7 +64,7 @@ enum err_code net_override_parse(struct str text, struct net_override **ret_list
 
     if (rest.len == 0)
         rest.ptr = NULL;
-    for (int count = 1; next_part(&rest, ',', &part); count++) {
+    for (int count = 1; next_part(&rest, ';', &part); count++) {
         struct net_override *override = calloc(1, sizeof(*override));
 
         if (override == NULL)

@@ -139,10 +139,9 @@ static enum err_code set(struct db_conn *conn, void *closure, struct err *err)
 
         if (equals == NULL)
             return err_set(err, ERR_USAGE, "give KEY=VALUE, not %s", line->args[i]);
-        TRY(catalogue_change_set(
-            conn, ctx->actor, ctx->now_us, editing->tenant_id, name,
-            (struct str){line->args[i], (size_t)(equals - line->args[i])},
-            str_from(equals + 1), err));
+        TRY(catalogue_change_set(conn, ctx->actor, ctx->now_us, editing->tenant_id, name,
+                                 (struct str){line->args[i], (size_t)(equals - line->args[i])},
+                                 str_from(equals + 1), err));
     }
     return catalogue_change_check(conn, name, err);
 }

@@ -3,6 +3,7 @@
  * apart in an order that loses nothing. */
 #include "gateway/cli/cli.h"
 
+#include "base/net/guard.h"
 #include "gateway/app.h"
 #include "gateway/cli/serve_config.h"
 #include "gateway/dialect/dialect.h"
@@ -21,6 +22,7 @@ struct gateway {
     int lock;
     struct db *db;
     struct net *net;
+    struct net_resolver *resolver;
     struct catalogue *catalogue;
     struct ark *ark;
     struct app app;
@@ -70,10 +72,21 @@ static bool is_ready(struct app *app, struct buf *why_not)
     return false;
 }
 
+/* A tenant's callback: what Ark will be asked to call must not be ours. */
+static enum err_code check_callback(void *self, struct str url, int64_t deadline_us,
+                                    struct err *err)
+{
+    static const struct net_url_rule rule = {.https_only = true, .len_max = TASK_URL_MAX};
+
+    return net_url_check(self, url, &rule, deadline_us, err);
+}
+
 static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, struct err *err)
 {
     static const struct dialect *const dialects[] = {&ark_dialect};
     const struct net_options net_options = {0};
+    const struct net_resolver_options resolver_options = {
+        .overrides = str_from(gateway->config.resolve)};
     struct server_options options = {
         .listen = gateway->config.listen,
         .admin_listen = gateway->config.admin_listen,
@@ -92,10 +105,12 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     TRY(ark_open(gateway->db, gateway->net, &gateway->keys, &gateway->config.ark, &gateway->ark,
                  err));
     gateway->app.db = gateway->db;
+    TRY(net_resolver_open(&resolver_options, &gateway->resolver, err));
     TRY(catalogue_open(gateway->db, &gateway->catalogue, err));
     gateway->app.tasks = (struct task_service){.db = gateway->db,
                                                .catalogue = gateway->catalogue,
                                                .provider = ark_provider(gateway->ark),
+                                               .callbacks = {gateway->resolver, check_callback},
                                                .settings = gateway->config.tasks};
     /* The rest of the workers stays free for requests that wait for nobody. */
     TRY(waiting_open((int)gateway->config.workers * 6 / 10, &gateway->app.tasks.waiting, err));
@@ -135,6 +150,7 @@ static void stop(struct gateway *gateway)
     auth_close(&gateway->app.auth);
     waiting_close(&gateway->app.tasks.waiting);
     catalogue_close(&gateway->catalogue);
+    net_resolver_close(&gateway->resolver);
     db_close(&gateway->db);
     dir_lock_drop(&gateway->lock);
     crypto_keys_wipe(&gateway->keys);

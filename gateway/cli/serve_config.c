@@ -23,6 +23,8 @@ static const struct config_key keys[] = {
     KEY_TEXT(listen, listen, "127.0.0.1:8080", "address and port of the public listener"),
     KEY_TEXT(admin_listen, admin_listen, "127.0.0.1:8081", "address and port of the admin one"),
     KEY_TEXT(public_url, public_url, "", "where clients reach the gateway from outside"),
+    KEY_TEXT(resolve, resolve, "",
+             "hosts that are not looked up: name=address[+address...];..."),
     KEY_TEXT(log_level, log_level, "info", "error, warn, info or debug"),
     KEY(workers, CONFIG_INT, workers, 4, 4096, "1024", "requests served at once"),
     KEY(readers, CONFIG_INT, readers, 1, 64, "8", "pooled database readers"),

@@ -230,8 +230,8 @@ def prepare(ctx):
     """Names that resolve without asking anybody, and money for all neighbours."""
     if ctx._shared is None:
         ctx._shared = ctx.new(credit="10000", settings={
-            "resolve": "callback.example=93.184.215.14 both.example=93.184.215.14+2606:2800:21f:cb07:6820:80da:af6b:8b2c "
-                       "inside.example=10.1.2.3 mixed.example=93.184.215.14+127.0.0.1"})
+            "resolve": "callback.example=93.184.215.14;both.example=93.184.215.14+2606:2800:21f:cb07:6820:80da:af6b:8b2c;"
+                       "inside.example=10.1.2.3;mixed.example=93.184.215.14+127.0.0.1"})
     return ctx.shared
 
 
