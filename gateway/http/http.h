@@ -55,7 +55,8 @@ struct dialect {
     enum err_code (*identify)(struct request *rq, struct err *err); /* from the head alone */
     const struct route *routes;
     size_t route_count;
-    void (*put_error)(struct request *rq, const struct err *err); /* fills rq->rsp */
+    /* Fills rq->rsp, whose status is set already when HTTP itself decided it. */
+    void (*put_error)(struct request *rq, const struct err *err);
 };
 
 /* server.c ------------------------------------------------------------- */
@@ -108,6 +109,8 @@ FALLIBLE request_query_each(struct request *rq, const char *name,
 /* response.c ----------------------------------------------------------- */
 
 void response_status(struct request *rq, int status);
+/* The phrase that goes with it, "" for one that the gateway never answers. */
+const char *response_reason(int status);
 /* Adds one header line; name and value must not contain CR or LF (they are
  * dropped with the line if they do). A Content-Type replaces application/json. */
 void response_header(struct request *rq, const char *name, const char *value);

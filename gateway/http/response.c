@@ -48,15 +48,6 @@ static const struct {
     {505, "HTTP Version Not Supported"},
 };
 
-static const char *reason_of(int status)
-{
-    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    }
-    return "";
-}
-
 /* The time of the answer, formatted once a second and thread. */
 static const char *http_date(void)
 {
@@ -126,7 +117,7 @@ static size_t put_head(const struct request *rq, bool keep, char *dst, size_t si
     len = snprintf(dst, size,
                    "HTTP/1.1 %d %s\r\nDate: %s\r\n%s%sX-Request-Id: %s\r\n%s%s%s%s"
                    "Connection: %s\r\n\r\n",
-                   rsp->status, reason_of(rsp->status), http_date(),
+                   rsp->status, response_reason(rsp->status), http_date(),
                    no_body || rsp->body.len == 0 || has_content_type(rq)
                        ? ""
                        : "Content-Type: application/json\r\n",
@@ -144,7 +135,7 @@ static bool write_all(struct mg_connection *conn, const char *bytes, size_t len)
 void response_error(struct request *rq, const struct err *err, int status)
 {
     buf_reset(&rq->rsp.body);
-    rq->rsp.status = 0;
+    rq->rsp.status = status;
     rq->dialect->put_error(rq, err);
     if (status != 0)
         rq->rsp.status = status;
@@ -185,6 +176,15 @@ bool response_send(struct request *rq)
 void response_status(struct request *rq, int status)
 {
     rq->rsp.status = status;
+}
+
+const char *response_reason(int status)
+{
+    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    }
+    return "";
 }
 
 void response_header(struct request *rq, const char *name, const char *value)
