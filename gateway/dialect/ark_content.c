@@ -5,11 +5,6 @@
 
 #include <stdio.h>
 
-enum {
-    CONTENT_ITEMS_MAX = 64 /* 1 text, 30 images, 10 videos, 10 audios of the largest model,
-                              and room for Ark to refuse the rest by its own words */
-};
-
 /* The kinds of content, and the roles each may have. */
 static const struct {
     const char *type;
@@ -176,9 +171,9 @@ enum err_code ark_content_decode(const struct json_doc *doc, const struct json_v
         return err_field(err, "content", "content must be an array");
     if (json_count(content) == 0)
         return err_field(err, "content", "content must not be empty");
-    if (json_count(content) > CONTENT_ITEMS_MAX)
+    if (json_count(content) > TASK_CONTENT_MAX)
         return err_field(err, "content", "content may hold at most %d items",
-                         CONTENT_ITEMS_MAX);
+                         TASK_CONTENT_MAX);
     for (const struct json_value *item = json_first(content); item != NULL;
          item = json_next(item), index++)
         TRY(decode_item(doc, item, index, draft, err));

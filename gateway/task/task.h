@@ -14,8 +14,11 @@
 #include "tenancy/tenancy.h"
 
 enum {
-    TASK_ID_MAX = 63,    /* "cgt-YYYYMMDDhhmmss-" and 16; Ark's own are 24 */
-    TASK_KEY_MAX = 255,  /* idempotency keys, as the other APIs of the field */
+    TASK_ID_MAX = 63,   /* "cgt-YYYYMMDDhhmmss-" and 16; Ark's own are 24 */
+    TASK_KEY_MAX = 255, /* idempotency keys, as the other APIs of the field */
+    /* Items of a create: 1 text, 9 images, 3 videos, 3 audios, and room for Ark to
+     * refuse the rest by its own words. */
+    TASK_CONTENT_MAX = 64,
     TASK_URL_MAX = 2048, /* Ark's signed links are about 600 */
     TASK_ERROR_CODE_MAX = 127,
     TASK_ERROR_TEXT_MAX = 1023,
@@ -223,6 +226,8 @@ void service_defaults(struct task_settings *ret_settings);
 /* At most max waiters in all, and 100 of one tenant. */
 FALLIBLE waiting_open(int max, struct waiting **ret_waiting, struct err *err);
 void waiting_close(struct waiting **waiting);
+/* How many of one tenant may wait while nobody else does. waiting is not NULL. */
+int waiting_tenant_max(const struct waiting *waiting);
 /* ERR_BUSY when no more may wait; else waiting_leave must follow. Accepts NULL. */
 FALLIBLE waiting_enter(struct waiting *waiting, int64_t tenant_id, struct err *err);
 void waiting_leave(struct waiting *waiting, int64_t tenant_id);

@@ -39,6 +39,11 @@ void waiting_close(struct waiting **waiting)
     *waiting = NULL;
 }
 
+int waiting_tenant_max(const struct waiting *waiting)
+{
+    return waiting->max < TENANT_WAITERS_MAX ? waiting->max : TENANT_WAITERS_MAX;
+}
+
 /* The tenant's place, or a free one; NULL when there is neither. */
 static int *place_locked(struct waiting *waiting, int64_t tenant_id)
 {

@@ -55,10 +55,26 @@ static void test_many_tenants(void)
     waiting_close(&waiting);
 }
 
+/* What a tenant is told is what it meets. */
+static void test_the_limit_of_one_tenant(void)
+{
+    static const int sizes[] = {1, 99, 100, 101, 600};
+
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        struct waiting *waiting = NULL;
+        struct err err = {0};
+
+        CHECK_OK("open", waiting_open(sizes[i], &waiting, &err), &err);
+        CHECK_INT("told", waiting_tenant_max(waiting), enter_many(waiting, 1, 700));
+        waiting_close(&waiting);
+    }
+}
+
 static void test_no_limit(void)
 {
     CHECK_INT("without a limit", enter_many(NULL, 1, 500), 500);
     waiting_leave(NULL, 1);
 }
 
-CHECK_MAIN(CHECK_TEST(test_limits), CHECK_TEST(test_many_tenants), CHECK_TEST(test_no_limit))
+CHECK_MAIN(CHECK_TEST(test_limits), CHECK_TEST(test_many_tenants),
+           CHECK_TEST(test_the_limit_of_one_tenant), CHECK_TEST(test_no_limit))
