@@ -10,6 +10,7 @@
 struct app {
     struct db *db;
     struct auth *auth;
+    size_t body_max; /* the largest request body, as the listeners enforce it */
     struct task_service tasks;
 };
 

@@ -4,6 +4,7 @@
 #include "gateway/cli/cli.h"
 
 #include "base/net/guard.h"
+#include "gateway/admin/admin.h"
 #include "gateway/app.h"
 #include "gateway/cli/serve_config.h"
 #include "gateway/dialect/dialect.h"
@@ -83,7 +84,7 @@ static enum err_code check_callback(void *self, struct str url, int64_t deadline
 
 static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, struct err *err)
 {
-    static const struct dialect *const dialects[] = {&ark_dialect};
+    static const struct dialect *const dialects[] = {&tenant_api_dialect, &ark_dialect};
     const struct net_options net_options = {0};
     const struct net_resolver_options resolver_options = {
         .overrides = str_from(gateway->config.resolve)};
@@ -107,6 +108,7 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     gateway->app.db = gateway->db;
     TRY(net_resolver_open(&resolver_options, &gateway->resolver, err));
     TRY(catalogue_open(gateway->db, &gateway->catalogue, err));
+    gateway->app.body_max = options.body_max;
     gateway->app.tasks = (struct task_service){.db = gateway->db,
                                                .catalogue = gateway->catalogue,
                                                .provider = ark_provider(gateway->ark),

@@ -3,7 +3,7 @@
 
 Both ways: the commands and their options with --help, the settings with the table of
 serve, the exit statuses with the table of errors, the operationIds in openapi/ with
-the route tables of the dialects.
+the route tables of the APIs.
 
 usage: check_reference.py [BINARY]   (default: build/asan or build/release)
 """
@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+API_FOLDERS = ("gateway/dialect", "gateway/admin")
 BINARIES = ("build/asan/gateway/arkgate", "build/release/gateway/arkgate")
 
 
@@ -106,7 +107,7 @@ def check_statuses(_binary, bad):
 def served():
     """(method, path with * for a parameter, operation) of every route."""
     routes = set()
-    for path in glob.glob(f"{ROOT}/gateway/dialect/*.c"):
+    for path in [p for folder in API_FOLDERS for p in glob.glob(f"{ROOT}/{folder}/*.c")]:
         text = read(os.path.relpath(path, ROOT))
         macros = dict(re.findall(r'^#define (\w+) ("[^"]*")$', text, re.M))
         for table in re.findall(r"struct route \w+\[\] = \{\n(.*?)\n\};", text, re.S):
@@ -120,7 +121,7 @@ def described():
     """The same from openapi/*.yaml, which are written in block style, two blanks deep."""
     routes = set()
     for name in glob.glob(f"{ROOT}/openapi/*.yaml"):
-        text = read(os.path.relpath(name, ROOT))
+        text, found_here = read(os.path.relpath(name, ROOT)), set()
         servers = re.search(r"^servers:\n(.*?)^\S", text, re.M | re.S).group(1)
         bases = re.findall(r"^  - url: (\S+)$", servers, re.M)
         path = method = None
@@ -131,15 +132,18 @@ def described():
                 method = found.group(1).upper()
             elif found := re.match(r"      operationId: (\w+)$", line):
                 for base in bases:
-                    routes.add((method, base.rstrip("/") + re.sub(r"\{\w+\}", "*", path), found.group(1)))
+                    found_here.add((method, base.rstrip("/") + re.sub(r"\{\w+\}", "*", path), found.group(1)))
         written = len(re.findall(r"operationId:", text))
-        if len({entry[2] for entry in routes}) < written:
+        if len({entry[2] for entry in found_here}) < written:
             raise RuntimeError(f"{name}: {written} operationIds stand there, but not all where they belong")
+        if twice := {entry[2] for entry in routes} & {entry[2] for entry in found_here}:
+            raise RuntimeError(f"{name}: another file has {', '.join(sorted(twice))} too")
+        routes |= found_here
     return routes
 
 
 def check_operations(_binary, bad):
-    compare("openapi/", {" ".join(r) for r in described()}, "gateway/dialect", {" ".join(r) for r in served()}, bad)
+    compare("openapi/", {" ".join(r) for r in described()}, " and ".join(API_FOLDERS), {" ".join(r) for r in served()}, bad)
 
 
 def main(arguments):
