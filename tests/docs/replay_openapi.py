@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Are the examples in openapi/*.yaml true? Each one is sent to a gateway, and what it
+answers is compared with what stands there.
+
+An example of a response is a case: its operation is called, and the answer must have
+the same status, media type, required headers, and members in the same order with the
+same types and values (but for VOLATILE). What is sent are the examples of the same name, of the body and of the
+parameters; without one, the first example of the body. An example of a body that no
+response shares a name with is answered as the first success. What else it takes
+stands beside the example:
+
+  x-replay:
+    fixture: NAME      a function of Fixtures prepares it; its id is the one in the path
+    upstream: {call: create, status: 500}
+                       how Ark answers this time, as for the simulator's /sim/faults
+    token: TEXT        instead of the tenant's; none when empty
+    method: PUT        instead of the operation's
+    path: /nothing     instead of the operation's, behind the same base
+    headers: {…}       besides; a Content-Length goes out without a body
+    shows: {…}         headers of the answer that are not required
+    only: [createTask] an example that several operations share belongs to these
+    never: WHY         it cannot be provoked
+
+usage: replay_openapi.py [BINARY]   (default: build/asan or build/release)
+"""
+import glob
+import json
+import os
+import re
+import sys
+from urllib.parse import quote
+
+import yaml
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BINARIES = ("build/asan/gateway/arkgate", "build/release/gateway/arkgate")
+METHODS = ("get", "post", "put", "patch", "delete")
+REPLAY_KEYS = {"fixture", "upstream", "token", "method", "path", "headers", "shows", "only", "never"}
+# Members whose values differ each time: compared by type alone.
+VOLATILE = {"id", "request_id", "created_at", "updated_at", "seed", "video_url", "last_frame_url"}
+
+
+class Fixtures:
+    """What an example takes. Each returns {"token": …, "id": …, "after": undo}, all optional."""
+
+    VIDEO_4K = {"resolution": "4k", "ratio": "16:9", "duration": 4, "generate_audio": False}
+
+    def __init__(self, inst):
+        self.inst, self.tenants = inst, 0
+
+    def _tenant(self, credit):
+        self.tenants += 1
+        return f"tenant-{self.tenants}", self.inst.add_tenant(f"tenant-{self.tenants}", credit)
+
+    def _task(self, marker, status, token=None, **members):
+        token = token or self.inst.token
+        task_id = self.inst.serve.create(token, arkgate.text_to_video(f"[sim: {marker}]", **members)).json["id"]
+        self.inst.serve.wait_until(token, task_id, (status,))
+        return {"token": token, "id": task_id}
+
+    def queued(self):
+        return self._task("stay=queued", "queued", **self.VIDEO_4K)
+
+    def running(self):
+        return self._task("stay=running", "running", **self.VIDEO_4K)
+
+    def succeeded(self):
+        return self._task("run_ms=100", "succeeded", **self.VIDEO_4K)
+
+    def failed(self):
+        return self._task("fail=OutputVideoSensitiveContentDetected", "failed")
+
+    def cancelled(self):
+        task = self.queued()
+        self.inst.serve.call("DELETE", f"{arkgate.BASE}/{task['id']}", task["token"])
+        return task
+
+    def two_tasks(self):
+        """The failed one is the newer one."""
+        _, token = self._tenant("100")
+        self._task("stay=queued", "queued", token, **self.VIDEO_4K)
+        self._task("fail=OutputVideoSensitiveContentDetected", "failed", token)
+        return {"token": token}
+
+    def key_used(self):
+        """order-7 is the key of a create with the first body."""
+        _, token = self._tenant("100")
+        body = arkgate.text_to_video("a paper boat on still water at dawn")
+        self.inst.serve.create(token, body, {"Idempotency-Key": "order-7"})
+        return {"token": token}
+
+    def charged(self):
+        """Paid in 100, one 720p video of 5 s."""
+        _, token = self._tenant("100")
+        return self._task("run_ms=100", "succeeded", token, ratio="16:9", duration=5)
+
+    def poor(self):
+        return {"token": self._tenant("12.5")[1]}
+
+    def suspended(self):
+        name, token = self._tenant("100")
+        self.inst.cli("tenant", "suspend", name)
+        return {"token": token}
+
+    def no_upstream(self):
+        """The only upstream is drained, until the example was seen."""
+        _, token = self._tenant("100000")
+
+        def refused():
+            return self.inst.serve.create(token, arkgate.text_to_video()).status == 503
+
+        self.inst.cli("upstream", "drain", "main")
+        arkgate.wait_for("drained", refused)
+        return {"token": token, "after": lambda: (self.inst.cli("upstream", "resume", "main"),
+                                                  arkgate.wait_for("resumed", lambda: not refused()))}
+
+
+class Operation:
+    """One operation of a description, its references resolved."""
+
+    def __init__(self, document, path, item, method):
+        self.document, self.path, self.method = document, path, method.upper()
+        self.spec = item[method]
+        self.name = self.spec.get("operationId", f"{self.method} {path}")
+        self.base = (item.get("servers") or document["servers"])[0]["url"].rstrip("/")
+        self.secured = bool(self.spec.get("security", document["security"]))
+        self.parameters = [self.resolve(p) for p in self.spec.get("parameters", [])]
+        content = self.resolve(self.spec.get("requestBody", {})).get("content", {})
+        self.bodies = next(iter(content.values()), {}).get("examples", {})
+        self.sent = set()  # names of the examples that were
+
+    def resolve(self, node):
+        while "$ref" in node:
+            at = self.document
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                at = at[part]
+            node = at
+        return node
+
+    def responses(self):
+        """(status, media type, name, example) of each example of a response."""
+        for status, response in self.spec["responses"].items():
+            for media, content in self.resolve(response).get("content", {}).items():
+                if not content.get("examples"):
+                    raise AssertionError(f"{self.name}: no example of {status}")
+                for name, example in content["examples"].items():
+                    yield int(status), media, name, example
+
+    def requests(self):
+        """Likewise with the examples of the body that no response shares a name with."""
+        cases = [case for case in self.responses()
+                 if self.name in case[3].get("x-replay", {}).get("only", [self.name])]
+        first = next(case for case in cases if case[0] < 300)
+        named = {case[2] for case in cases} | set(list(self.bodies)[:1])
+        return cases + [(first[0], first[1], name, {"value": first[3]["value"]})
+                        for name in self.bodies if name not in named]
+
+    def target(self, name, prepared):
+        """Path and query, and the headers that are parameters."""
+        path, query, headers = self.path, [], {}
+        for parameter in self.parameters:
+            known = parameter.get("examples", {})
+            if name in known:
+                value = known[name]["value"]
+                self.sent.add(name)
+            elif parameter["in"] == "path":
+                value = prepared.get("id") or self.written_id()
+            else:
+                continue
+            values = value if isinstance(value, list) else [value]
+            if parameter["in"] == "path":
+                path = path.replace("{%s}" % parameter["name"], value)
+            elif parameter["in"] == "query":
+                query += [f"{parameter['name']}={quote(str(v), safe=',')}" for v in values]
+            else:
+                headers[parameter["name"]] = value
+        return path + ("?" + "&".join(query) if query else ""), headers
+
+    def required_headers(self, status):
+        """Name and value, "" when any will do."""
+        headers = self.resolve(self.spec["responses"][str(status)]).get("headers", {})
+        specs = {name: self.resolve(spec) for name, spec in headers.items()}
+        return {name: spec["schema"].get("const", "") for name, spec in specs.items() if spec.get("required")}
+
+    def written_id(self):
+        """The id that examples show."""
+        return self.document["components"]["schemas"].get("TaskId", {}).get("examples", [""])[0]
+
+    def unsent(self):
+        known = set(self.bodies)
+        for parameter in self.parameters:
+            known |= set(parameter.get("examples", {}))
+        return sorted(known - self.sent)
+
+
+def send(inst, operation, name, replay, prepared):
+    path, headers = operation.target(name, prepared)
+    path = operation.base + replay.get("path", path)
+    headers.update(replay.get("headers", {}))
+    body = None
+    if operation.bodies and "Content-Length" not in headers:
+        name = name if name in operation.bodies else next(iter(operation.bodies))
+        operation.sent.add(name)
+        body = operation.bodies[name]["value"]
+    token = replay.get("token", prepared.get("token", inst.token)) if operation.secured else None
+    return inst.serve.call(replay.get("method", operation.method), path, token or None, body, headers)
+
+
+def differences(written, seen, name, where):
+    """How what was seen differs from what is written."""
+    if type(written) is not type(seen):
+        yield f"{where} is {seen!r}, written {written!r}"
+    elif isinstance(written, dict):
+        if list(written) != list(seen):
+            yield f"{where} has {list(seen)}, written {list(written)}"
+        for key in [k for k in written if k in seen]:
+            yield from differences(written[key], seen[key], key, f"{where}.{key}")
+    elif isinstance(written, list):
+        if len(written) != len(seen):
+            yield f"{where} has {len(seen)} items, written {len(written)}"
+        for at, pair in enumerate(zip(written, seen)):
+            yield from differences(*pair, name, f"{where}[{at}]")
+    elif written != seen and name not in VOLATILE:
+        yield f"{where} is {seen!r}, written {written!r}"
+
+
+def settled(text, written_id, task_id):
+    """A text whose request id is no matter and whose task is the written one."""
+    text = re.sub(r"Request id: [a-z0-9]+", "Request id: …", text)
+    return text.replace(task_id, written_id) if task_id and written_id else text
+
+
+def check_case(inst, fixtures, operation, case):
+    """What is wrong with one example."""
+    status, media, name, example = case
+    replay = example.get("x-replay", {})
+    if set(replay) - REPLAY_KEYS:
+        return [f"x-replay knows no {', '.join(sorted(set(replay) - REPLAY_KEYS))}"]
+    prepared = getattr(fixtures, replay["fixture"])() if "fixture" in replay else {}
+    if "upstream" in replay:
+        fault = dict(replay["upstream"])
+        inst.sim.fault(fault.pop("call"), 1, **fault)
+    try:
+        answer = send(inst, operation, name, replay, prepared)
+    finally:
+        inst.sim.clear_faults()
+        prepared.get("after", lambda: None)()
+    if answer.status != status:
+        return [f"the status is {answer.status}, written {status}: {answer.body[:300]!r}"]
+    if answer.header("Content-Type") != media:
+        return [f"the media type is {answer.header('Content-Type')}, written {media}"]
+    headers = operation.required_headers(status) | replay.get("shows", {})
+    wrong = [f"the header {header} is {answer.header(header)}, written {value or 'as required'}"
+             for header, value in headers.items() if answer.header(header) != (value or answer.header(header) or "")]
+    ids = operation.written_id(), prepared.get("id")
+    seen, written = (json.loads(settled(text, *ids)) for text in (
+        answer.body.decode(), json.dumps(example["value"], ensure_ascii=False)))
+    return wrong + list(differences(written, seen, "", "the answer"))
+
+
+def replay_file(inst, fixtures, path):
+    """passed, failed."""
+    with open(path, encoding="utf-8") as file:
+        document = yaml.safe_load(file)
+    passed = failed = 0
+    label = os.path.basename(path)
+    for route, item in document["paths"].items():
+        for method in [m for m in METHODS if m in item]:
+            operation = Operation(document, route, item, method)
+            for case in operation.requests():
+                if "never" in case[3].get("x-replay", {}):
+                    continue
+                try:
+                    troubles = check_case(inst, fixtures, operation, case)
+                except (AssertionError, AttributeError, KeyError, ValueError, OSError) as error:
+                    troubles = [f"{type(error).__name__}: {error}"]
+                for trouble in troubles:
+                    print(f"FAILED {label}: {operation.name} {case[0]} {case[2]}: {trouble}")
+                passed, failed = passed + (not troubles), failed + bool(troubles)
+            for name in operation.unsent():
+                print(f"FAILED {label}: {operation.name}: the example {name} of the request is never sent")
+                failed += 1
+    return passed, failed
+
+
+def main(arguments):
+    global arkgate
+    binary = next((b for b in arguments or [os.path.join(ROOT, b) for b in BINARIES] if os.path.exists(b)), None)
+    if binary is None:
+        print("there is no arkgate to ask; build it first")
+        print("0 passed, 1 failed")
+        return 1
+    os.environ["ARKGATE_BIN"] = os.path.abspath(binary)
+    sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
+    import arkgate
+
+    inst = arkgate.Installation()
+    passed = failed = 0
+    try:
+        inst.start_sim()
+        inst.add_upstream()
+        inst.token = inst.add_tenant("acme", "10000")
+        inst.start_serve({"poll_interval": "50ms"})
+        fixtures = Fixtures(inst)
+        for path in sorted(glob.glob(f"{ROOT}/openapi/*.yaml")):
+            p, f = replay_file(inst, fixtures, path)
+            passed, failed = passed + p, failed + f
+        arkgate.check_invariants(inst, inst.sim)
+        inst.stop()
+    except AssertionError as error:
+        print(f"FAILED {error}\n{inst.logs()}")
+        failed += 1
+    finally:
+        inst.close()
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
