@@ -172,8 +172,7 @@ enum err_code ark_content_decode(const struct json_doc *doc, const struct json_v
     if (json_count(content) == 0)
         return err_field(err, "content", "content must not be empty");
     if (json_count(content) > TASK_CONTENT_MAX)
-        return err_field(err, "content", "content may hold at most %d items",
-                         TASK_CONTENT_MAX);
+        return err_field(err, "content", "content may hold at most %d items", TASK_CONTENT_MAX);
     for (const struct json_value *item = json_first(content); item != NULL;
          item = json_next(item), index++)
         TRY(decode_item(doc, item, index, draft, err));
