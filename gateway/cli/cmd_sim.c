@@ -28,6 +28,7 @@ static enum err_code run_sim(struct cli_ctx *ctx, struct err *err)
     struct sim_options options = {.listen = listen == NULL ? "127.0.0.1:9000" : listen,
                                   .api_key = cli_value(ctx, "api-key-file"),
                                   .media_dir = cli_value(ctx, "media"),
+                                  .callback_to = cli_value(ctx, "callback-to"),
                                   .limits = cli_flag(ctx, "limits")};
     int64_t workers;
     struct sim *sim = NULL;
@@ -63,6 +64,7 @@ static const struct cli_option sim_command_options[] = {
     {"limits", CLI_FLAG, "", "Ark's limits per account are on"},
     {"create-rpm", CLI_TEXT, "N", "creates a minute with --limits (600)"},
     {"seed", CLI_TEXT, "N", "fixed task ids and seeds"},
+    {"callback-to", CLI_TEXT, "URL", "where callbacks go (only to loopback links)"},
     {"workers", CLI_TEXT, "N", "connections served at once (128)"},
 };
 

@@ -84,6 +84,7 @@ static enum err_code init(struct sim *sim, const struct sim_options *options, st
     sim->random = (uint64_t)options->seed;
     TRY(read_keys(sim, options->api_key == NULL ? "" : options->api_key, err));
     TRY(sim_media_init(sim, options->media_dir, err));
+    TRY(sim_callback_start(sim, options->callback_to, err));
     return sim_server_start(sim, options, err);
 }
 
@@ -120,6 +121,7 @@ void sim_stop(struct sim **sim)
     lock_signal(&(*sim)->pause_lock);
     lock_drop(&(*sim)->pause_lock);
     sim_server_stop(*sim);
+    sim_callback_stop(*sim);
     sim_fault_clear(*sim);
     sim_task_free_all(*sim);
     sim_media_fini(*sim);

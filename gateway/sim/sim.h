@@ -4,7 +4,7 @@
  * and rules are its own; it shares nothing with the gateway but base/, so the
  * two can disagree.
  *
- * Not imitated: callbacks (callback_url is accepted and never called), the asset
+ * Not imitated: the asset
  * plane (every asset:// is unknown), content moderation, audio tracks in the
  * videos, TLS, running-task concurrency (any number runs at once). Media links
  * are fetched only from loopback hosts over http; others count as fetched.
@@ -16,6 +16,14 @@
  *   GET    /sim/state   counters
  *   GET    /sim/tasks   every task ever made, erased ones too
  *   POST   /sim/clock   {"advance_ms":N} moves the simulator's clock forward
+ *   POST   /sim/callbacks {"deliver_to":"http://127.0.0.1:9001"} or null
+ *
+ * Callbacks: every state but cancelled is POSTed to callback_url as GET shows it
+ * then, also when the clock jumps over it. Nothing but loopback is ever called:
+ * deliver_to takes the place of the link's host, which stays in the Host header;
+ * without it only http links to loopback are called, others are counted as
+ * undelivered. Succeeded and failed are repeated up to three times when no 2xx
+ * comes within 5 s, after 5 s divided by the speed, but at least 200 ms.
  * The same fault actions stand in a prompt as "[sim: key=value key=value]" and
  * then hold for that create and its task. sim_parts.h has the list. */
 #ifndef ARKGATE_GATEWAY_SIM_H
@@ -26,15 +34,17 @@
 struct sim;
 
 struct sim_options {
-    const char *listen;    /* "127.0.0.1:9000"; port 0 takes a free one */
-    const char *api_key;   /* accepted keys, comma separated; each is an account of its own */
-    int64_t speed;         /* times faster than real time; 1 when 0 */
-    const char *media_dir; /* cache of videos, created when missing; NULL: a private
-                              temporary folder, removed by sim_stop */
-    int workers;           /* connections served at once; 128 when 0 */
-    bool limits;           /* Ark's limits per account are on */
-    int64_t create_rpm;    /* creates a minute when limits are on; 600 when 0 */
-    int64_t seed;          /* of task ids and seeds; 0 takes fresh randomness */
+    const char *listen;      /* "127.0.0.1:9000"; port 0 takes a free one */
+    const char *api_key;     /* accepted keys, comma separated; each is an account of its own */
+    int64_t speed;           /* times faster than real time; 1 when 0 */
+    const char *media_dir;   /* cache of videos, created when missing; NULL: a private
+                                temporary folder, removed by sim_stop */
+    int workers;             /* connections served at once; 128 when 0 */
+    bool limits;             /* Ark's limits per account are on */
+    int64_t create_rpm;      /* creates a minute when limits are on; 600 when 0 */
+    int64_t seed;            /* of task ids and seeds; 0 takes fresh randomness */
+    const char *callback_to; /* "http://127.0.0.1:9001": receives every callback; NULL: only
+                                links that lead to loopback themselves are called */
 };
 
 /* sim.c ---------------------------------------------------------------- */

@@ -94,7 +94,8 @@ void sim_answer_refusal(struct sim_request *rq, const struct sim_refusal *refusa
     ASSERT(json_end(&out, &err) == ERR_OK);
 }
 
-static void put_error(struct json_out *out, const struct sim_request *rq, const char *code)
+/* The id of the request that made the task: it stays the same. */
+static void put_error(struct json_out *out, const struct sim_task *task, const char *code)
 {
     const char *text = "The task failed.";
     char message[384];
@@ -102,34 +103,36 @@ static void put_error(struct json_out *out, const struct sim_request *rq, const 
     for (size_t i = 0; i < COUNT_OF(failures); i++)
         if (strcmp(failures[i].code, code) == 0)
             text = failures[i].message;
-    (void)snprintf(message, sizeof(message), "%s Request id: %s", text, rq->id);
+    (void)snprintf(message, sizeof(message), "%s Request id: 02%lld%032llx%06llx", text,
+                   (long long)(task->created_us / 1000), (unsigned long long)task->secret,
+                   (unsigned long long)(task->secret >> 40));
     json_open_object(out, "error");
     json_put_text(out, "code", str_from(code));
     json_put_text(out, "message", str_from(message));
     json_close_object(out);
 }
 
-static void put_content(struct json_out *out, const struct sim_request *rq,
+static void put_content(struct json_out *out, const struct sim *sim,
                         const struct sim_task *task)
 {
     char url[256];
 
     json_open_object(out, "content");
     if (task->fault == NULL || !task->fault->no_video_url) {
-        (void)snprintf(url, sizeof(url), "%s/media/%s-%016" PRIx64 ".mp4", rq->sim->base_url,
+        (void)snprintf(url, sizeof(url), "%s/media/%s-%016" PRIx64 ".mp4", sim->base_url,
                        task->id, task->secret);
         json_put_text(out, "video_url", str_from(url));
     }
     if (task->return_last_frame) {
-        (void)snprintf(url, sizeof(url), "%s/media/%s-%016" PRIx64 ".png", rq->sim->base_url,
+        (void)snprintf(url, sizeof(url), "%s/media/%s-%016" PRIx64 ".png", sim->base_url,
                        task->id, task->secret);
         json_put_text(out, "last_frame_url", str_from(url));
     }
     json_close_object(out);
 }
 
-void sim_answer_task(const struct sim_request *rq, struct json_out *out,
-                     const struct sim_task *task, int64_t now_us, bool with_safety)
+void sim_answer_task(const struct sim *sim, struct json_out *out, const struct sim_task *task,
+                     int64_t now_us, bool with_safety)
 {
     struct sim_view view;
 
@@ -141,9 +144,9 @@ void sim_answer_task(const struct sim_request *rq, struct json_out *out,
     if (with_safety && task->safety_identifier != NULL)
         json_put_text(out, "safety_identifier", str_from(task->safety_identifier));
     if (view.status == SIM_FAILED)
-        put_error(out, rq, view.fail_code);
+        put_error(out, task, view.fail_code);
     if (view.status == SIM_SUCCEEDED) {
-        put_content(out, rq, task);
+        put_content(out, sim, task);
         if (view.has_usage) {
             json_open_object(out, "usage");
             json_put_int(out, "completion_tokens", view.tokens);

@@ -97,7 +97,7 @@ static bool answer_get(struct sim_request *rq, struct str id, struct sim_refusal
     bool found = task != NULL && sim_task_visible_locked(rq->sim, task, rq->account, now_us);
 
     if (found)
-        sim_answer_task(rq, &out, task, now_us, true);
+        sim_answer_task(rq->sim, &out, task, now_us, true);
     lock_drop(&rq->sim->lock);
     if (!found)
         return not_found(refusal);
@@ -105,7 +105,7 @@ static bool answer_get(struct sim_request *rq, struct str id, struct sim_refusal
     return true;
 }
 
-static bool delete_locked(struct sim_task *task, bool finish, int64_t now_us,
+static bool delete_locked(struct sim *sim, struct sim_task *task, bool finish, int64_t now_us,
                           struct sim_refusal *refusal)
 {
     struct sim_view view;
@@ -115,6 +115,7 @@ static bool delete_locked(struct sim_task *task, bool finish, int64_t now_us,
         task->settled = SIM_SUCCEEDED;
         task->settled_us = now_us;
         view.status = SIM_SUCCEEDED;
+        sim_callback_notice_locked(sim, task, now_us);
     }
     switch (view.status) {
     case SIM_QUEUED:
@@ -149,7 +150,7 @@ static bool answer_delete(struct sim_request *rq, struct str id, struct sim_refu
     if (task == NULL || !sim_task_visible_locked(rq->sim, task, rq->account, now_us))
         done = not_found(refusal);
     else
-        done = delete_locked(task,
+        done = delete_locked(rq->sim, task,
                              rq->fault.finish_before_delete ||
                                  (task->fault != NULL && task->fault->finish_before_delete),
                              now_us, refusal);

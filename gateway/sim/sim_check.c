@@ -168,6 +168,27 @@ static bool check_model(const struct json_doc *doc, struct sim_draft *draft,
     return true;
 }
 
+/* What arrived, for /sim/tasks. */
+static bool note_members(struct sim_request *rq, const struct json_value *root,
+                         struct sim_draft *draft, struct sim_refusal *refusal)
+{
+    CLEANUP(buf_fini) struct buf names = {0};
+    struct json_out out;
+    struct err err;
+
+    buf_init(&names, SIM_BODY_KEPT);
+    out = json_begin(&names);
+    json_open_array(&out, NULL);
+    for (const struct json_value *item = json_first(root); item != NULL; item = json_next(item))
+        json_put_text(&out, NULL, str_from(json_name(item)));
+    json_close_array(&out);
+    char *copy = json_end(&out, &err) == ERR_OK ? arena_dup(&rq->arena, buf_str(&names)) : NULL;
+
+    draft->members = str_from(copy);
+    draft->body = rq->body;
+    return copy != NULL || bad(refusal, "", "it has too many members");
+}
+
 bool sim_check_create(struct sim_request *rq, struct sim_draft *draft,
                       struct sim_refusal *refusal)
 {
@@ -194,6 +215,10 @@ bool sim_check_create(struct sim_request *rq, struct sim_draft *draft,
         return bad(refusal, "safety_identifier", "it must have at most 64 characters");
     (void)json_bool(json_get(root, "generate_audio"), &draft->generate_audio);
     (void)json_bool(json_get(root, "return_last_frame"), &draft->return_last_frame);
-    return sim_content_check(rq, draft, refusal) && check_integers(root, draft, refusal) &&
-           check_picture(rq->doc, draft, refusal) && sim_content_fetch(rq, draft, refusal);
+    draft->callback_url = json_text(rq->doc, json_get(root, "callback_url"));
+    if (draft->callback_url.len > SIM_CALLBACK_URL)
+        return bad(refusal, "callback_url", "it is too long");
+    return note_members(rq, root, draft, refusal) && sim_content_check(rq, draft, refusal) &&
+           check_integers(root, draft, refusal) && check_picture(rq->doc, draft, refusal) &&
+           sim_content_fetch(rq, draft, refusal);
 }

@@ -50,6 +50,17 @@ static void put_by_call(struct json_out *out, const char *name, const int64_t *v
     json_close_object(out);
 }
 
+static void put_callbacks(struct json_out *out, const struct sim_callbacks *callbacks)
+{
+    json_open_object(out, "callbacks");
+    json_put_int(out, "sent", callbacks->sent);
+    json_put_int(out, "delivered", callbacks->delivered);
+    json_put_int(out, "failed", callbacks->failed);
+    json_put_int(out, "undelivered", callbacks->undelivered);
+    json_put_int(out, "waiting", (int64_t)callbacks->waiting);
+    json_close_object(out);
+}
+
 static bool state(struct sim_request *rq, struct sim_refusal *refusal)
 {
     struct sim *sim = rq->sim;
@@ -61,6 +72,7 @@ static bool state(struct sim_request *rq, struct sim_refusal *refusal)
     (void)refusal;
     lock_take(&sim->lock);
     struct sim_counters counters = sim->counters;
+    struct sim_callbacks callbacks = sim->callbacks;
 
     for (int on = 0; on < SIM_ON_COUNT; on++)
         most[on] = most_locked(sim, (enum sim_on)on);
@@ -90,6 +102,7 @@ static bool state(struct sim_request *rq, struct sim_refusal *refusal)
     for (int i = 0; i < SIM_STATUS_COUNT; i++)
         json_put_int(&out, sim_task_status_name((enum sim_status)i), statuses[i]);
     json_close_object(&out);
+    put_callbacks(&out, &callbacks);
     json_close_object(&out);
     ASSERT(json_end(&out, &err) == ERR_OK);
     return true;
@@ -121,6 +134,11 @@ static void put_task(struct json_out *out, const struct sim_task *task, int64_t 
     json_put_bool(out, "has_video", task->has_video);
     json_put_bool(out, "erased", task->erased);
     json_put_text(out, "body_sha256", str_from(hex));
+    json_put_raw(out, "members", str_from(task->members));
+    if (task->callback_url != NULL)
+        json_put_text(out, "callback_url", str_from(task->callback_url));
+    if (task->body != NULL)
+        json_put_text(out, "body", str_from(task->body));
     json_close_object(out);
 }
 
@@ -158,10 +176,28 @@ static bool move_clock(struct sim_request *rq, struct sim_refusal *refusal)
 
     if (fits)
         rq->sim->clock_offset_us += ms * 1000;
+    lock_signal(&rq->sim->lock);
     lock_drop(&rq->sim->lock);
     if (!fits)
         return sim_answer_refuse(refusal, 400, "InvalidParameter", "advance_ms",
                                  "The clock cannot go that far.");
+    buf_puts(&rq->out, "{}");
+    return true;
+}
+
+static bool set_target(struct sim_request *rq, struct sim_refusal *refusal)
+{
+    const struct json_value *target;
+
+    if (!parse(rq, refusal))
+        return false;
+    target = json_get(json_root(rq->doc), "deliver_to");
+    if ((target != NULL && json_type(target) != JSON_STRING) ||
+        !sim_callback_target(rq->sim, target == NULL ? STR("") : json_text(rq->doc, target)))
+        return sim_answer_refuse(
+            refusal, 400, "InvalidParameter", "deliver_to",
+            "deliver_to must be an http link to a loopback address without "
+            "a path, or null.");
     buf_puts(&rq->out, "{}");
     return true;
 }
@@ -173,7 +209,7 @@ static const struct {
 } routes[] = {
     {"POST", "/sim/faults", add_fault}, {"DELETE", "/sim/faults", clear_faults},
     {"GET", "/sim/state", state},       {"GET", "/sim/tasks", tasks},
-    {"POST", "/sim/clock", move_clock},
+    {"POST", "/sim/clock", move_clock}, {"POST", "/sim/callbacks", set_target},
 };
 
 void sim_control_handle(struct sim_request *rq)

@@ -215,7 +215,7 @@ bool sim_list_answer(struct sim_request *rq, struct sim_refusal *refusal)
     json_put_int(&out, "total", page.total);
     json_open_array(&out, "items");
     for (size_t i = 0; i < page.count; i++)
-        sim_answer_task(rq, &out, page.items[i], now_us, false);
+        sim_answer_task(rq->sim, &out, page.items[i], now_us, false);
     json_close_array(&out);
     json_close_object(&out);
     lock_drop(&rq->sim->lock);

@@ -9,13 +9,16 @@
 #include "base/base.h"
 #include "base/json.h"
 #include "gateway/sim/sim.h"
+#include "gateway/sim/sim_callback.h"
 
 enum {
-    SIM_ACCOUNTS_MAX = 64,           /* enough for every test; keys are searched in a row */
-    SIM_BODY_MAX = 64 * 1024 * 1024, /* Ark: request body up to 64 MB */
-    SIM_TASKS_MAX = 2000000,         /* about 600 bytes each */
-    SIM_PAGE_MAX = 500,              /* Ark: page_num and page_size up to 500 */
-    SIM_ID_BYTES = 25,               /* cgt-YYYYMMDDhhmmss-xxxxx and a NUL */
+    SIM_ACCOUNTS_MAX = 64,             /* enough for every test; keys are searched in a row */
+    SIM_BODY_MAX = 64 * 1024 * 1024,   /* Ark: request body up to 64 MB */
+    SIM_TASKS_MAX = 2000000,           /* about 600 bytes each */
+    SIM_PAGE_MAX = 500,                /* Ark: page_num and page_size up to 500 */
+    SIM_ID_BYTES = 25,                 /* cgt-YYYYMMDDhhmmss-xxxxx and a NUL */
+    SIM_BODY_KEPT = 64 * 1024,         /* of a create's body, shown by /sim/tasks */
+    SIM_BODIES_MAX = 32 * 1024 * 1024, /* of all of them: /sim/tasks is one answer */
     SIM_RESOLUTIONS = 4,
     SIM_RATIOS = 6
 };
@@ -78,6 +81,9 @@ struct sim_draft {
     int model;           /* index for sim_model_* */
     struct str endpoint; /* "ep-…" when called by one */
     struct str safety_identifier;
+    struct str callback_url; /* as received */
+    struct str members;      /* names of the top level as a JSON array */
+    struct str body;
     int resolution, ratio;
     int duration;
     int priority;
@@ -97,10 +103,12 @@ struct sim_task {
     uint8_t account, model, resolution, ratio, duration, priority;
     uint8_t settled; /* enum sim_status fixed by an act, not by time; else SIM_STATUS_COUNT */
     bool generate_audio, return_last_frame, has_video, erased;
-    char *endpoint, *safety_identifier;              /* NULL when not given */
-    const char *fail_code;                           /* static text, or NULL */
-    struct sim_fault *fault;                         /* NULL for most */
-    int64_t created_us, start_us, end_us, expire_us; /* sim clock; INT64_MAX: never */
+    uint8_t reported; /* enum sim_status that its callback told last */
+    char *endpoint, *safety_identifier, *callback_url; /* NULL when not given */
+    char *members, *body;                              /* body: NULL when not kept */
+    const char *fail_code;                             /* static text, or NULL */
+    struct sim_fault *fault;                           /* NULL for most */
+    int64_t created_us, start_us, end_us, expire_us;   /* sim clock; INT64_MAX: never */
     int64_t settled_us;
     int64_t seed, expires_after;
     int64_t input_ms;
@@ -161,6 +169,8 @@ struct sim {
     int64_t clock_offset_us;
     bool seeded;
     uint64_t random;
+    size_t bodies_bytes; /* kept */
+    struct sim_callbacks callbacks;
     struct sim_task **tasks; /* in order of creation */
     size_t task_count, task_cap;
     struct sim_task **buckets; /* by id */
@@ -241,9 +251,9 @@ bool sim_answer_refuse(struct sim_refusal *refusal, int status, const char *code
                        const char *param, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* What Ark's tables give for a status: the usual code. */
 const char *sim_answer_code(int status);
-/* One task as GET (with_safety) or list shows it. */
-void sim_answer_task(const struct sim_request *rq, struct json_out *out,
-                     const struct sim_task *task, int64_t now_us, bool with_safety);
+/* One task as GET and callbacks (with_safety) or lists show it. */
+void sim_answer_task(const struct sim *sim, struct json_out *out, const struct sim_task *task,
+                     int64_t now_us, bool with_safety);
 
 /* sim_check.c: is a create valid ----------------------------------------- */
 

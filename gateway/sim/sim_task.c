@@ -125,6 +125,9 @@ static void task_free(struct sim_task *task)
         return;
     free(task->endpoint);
     free(task->safety_identifier);
+    free(task->callback_url);
+    free(task->members);
+    free(task->body);
     free(task->fault);
     free(task);
 }
@@ -156,7 +159,10 @@ static struct sim_task *task_new(int account, const struct sim_draft *draft)
     task->expires_after = draft->expires_after;
     memcpy(task->body_sha256, draft->body_sha256, sizeof(task->body_sha256));
     bool whole = dup_text(draft->endpoint, &task->endpoint) &&
-                 dup_text(draft->safety_identifier, &task->safety_identifier);
+                 dup_text(draft->safety_identifier, &task->safety_identifier) &&
+                 dup_text(draft->callback_url, &task->callback_url) &&
+                 dup_text(draft->members, &task->members) &&
+                 (draft->body.len > SIM_BODY_KEPT || dup_text(draft->body, &task->body));
     if (whole && draft->fault.any_task_action) {
         task->fault = malloc(sizeof(*task->fault));
         if (task->fault != NULL)
@@ -185,7 +191,8 @@ bool sim_task_make(struct sim *sim, int account, const struct sim_draft *draft,
     task->created_us = sim_now_us(sim);
     plan(sim, task, &draft->fault);
     lock_take(&sim->lock);
-    made = grow_locked(sim);
+    made =
+        grow_locked(sim) && (task->callback_url == NULL || sim_callback_add_locked(sim, task));
     if (made) {
         new_id_locked(sim, task->created_us, random, task->id);
         size_t at = hash(str_from(task->id)) & (sim->bucket_count - 1);
@@ -194,6 +201,11 @@ bool sim_task_make(struct sim *sim, int account, const struct sim_draft *draft,
         sim->buckets[at] = task;
         sim->tasks[sim->task_count++] = task;
         sim->counters.made++;
+        if (draft->body.len > SIM_BODIES_MAX - sim->bodies_bytes) {
+            free(task->body);
+            task->body = NULL;
+        }
+        sim->bodies_bytes += task->body == NULL ? 0 : draft->body.len;
         memcpy(ret_id, task->id, SIM_ID_BYTES);
     }
     lock_drop(&sim->lock);
