@@ -29,6 +29,7 @@ static enum err_code run_sim(struct cli_ctx *ctx, struct err *err)
                                   .api_key = cli_value(ctx, "api-key-file"),
                                   .media_dir = cli_value(ctx, "media"),
                                   .callback_to = cli_value(ctx, "callback-to"),
+                                  .canary = cli_value(ctx, "canary"),
                                   .limits = cli_flag(ctx, "limits")};
     int64_t workers;
     struct sim *sim = NULL;
@@ -65,6 +66,7 @@ static const struct cli_option sim_command_options[] = {
     {"create-rpm", CLI_TEXT, "N", "creates a minute with --limits (600)"},
     {"seed", CLI_TEXT, "N", "fixed task ids and seeds"},
     {"callback-to", CLI_TEXT, "URL", "where callbacks go (only to loopback links)"},
+    {"canary", CLI_TEXT, "WORD", "a word in what an operator keeps private (none)"},
     {"workers", CLI_TEXT, "N", "connections served at once (128)"},
 };
 

@@ -68,6 +68,16 @@ static enum err_code read_keys(struct sim *sim, const char *keys, struct err *er
     return ERR_OK;
 }
 
+static enum err_code read_canary(struct sim *sim, const char *word, struct err *err)
+{
+    if (word != NULL && (word[0] == '\0' ||
+                         word[strspn(word, "abcdefghijklmnopqrstuvwxyz"
+                                           "0123456789")] != '\0' ||
+                         !str_copy(sim->canary, sizeof(sim->canary), str_from(word))))
+        return err_set(err, ERR_CONFIG, "the canary must be 1 to 32 characters a-z and 0-9");
+    return ERR_OK;
+}
+
 static enum err_code init(struct sim *sim, const struct sim_options *options, struct err *err)
 {
     /* A day in a millisecond; faster would make every duration zero. */
@@ -82,6 +92,7 @@ static enum err_code init(struct sim *sim, const struct sim_options *options, st
     sim->create_rpm = options->create_rpm == 0 ? 600 : options->create_rpm; /* Ark's own */
     sim->seeded = options->seed != 0;
     sim->random = (uint64_t)options->seed;
+    TRY(read_canary(sim, options->canary, err));
     TRY(read_keys(sim, options->api_key == NULL ? "" : options->api_key, err));
     TRY(sim_media_init(sim, options->media_dir, err));
     TRY(sim_callback_start(sim, options->callback_to, err));

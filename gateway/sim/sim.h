@@ -24,6 +24,14 @@
  * without it only http links to loopback are called, others are counted as
  * undelivered. Succeeded and failed are repeated up to three times when no 2xx
  * comes within 5 s, after 5 s divided by the speed, but at least 200 ms.
+ * "do":{"code":"ServerOverloaded"} alone takes the status and the words of Ark's
+ * own table of errors (sim_error.c).
+ *
+ * With a canary every error message, also that of a failed task, and the headers
+ * of every answer carry the word as part of an account id, an endpoint id
+ * (ep-WORD-…), a host (ark-WORD.internal.example) and a key. Links and codes do
+ * not: what a gateway hands on must never hold the word.
+ *
  * The same fault actions stand in a prompt as "[sim: key=value key=value]" and
  * then hold for that create and its task. sim_parts.h has the list. */
 #ifndef ARKGATE_GATEWAY_SIM_H
@@ -34,15 +42,17 @@
 struct sim;
 
 struct sim_options {
-    const char *listen;      /* "127.0.0.1:9000"; port 0 takes a free one */
-    const char *api_key;     /* accepted keys, comma separated; each is an account of its own */
-    int64_t speed;           /* times faster than real time; 1 when 0 */
-    const char *media_dir;   /* cache of videos, created when missing; NULL: a private
-                                temporary folder, removed by sim_stop */
-    int workers;             /* connections served at once; 128 when 0 */
-    bool limits;             /* Ark's limits per account are on */
-    int64_t create_rpm;      /* creates a minute when limits are on; 600 when 0 */
-    int64_t seed;            /* of task ids and seeds; 0 takes fresh randomness */
+    const char *listen;    /* "127.0.0.1:9000"; port 0 takes a free one */
+    const char *api_key;   /* accepted keys, comma separated; each is an account of its own */
+    int64_t speed;         /* times faster than real time; 1 when 0 */
+    const char *media_dir; /* cache of videos, created when missing; NULL: a private
+                              temporary folder, removed by sim_stop */
+    int workers;           /* connections served at once; 128 when 0 */
+    bool limits;           /* Ark's limits per account are on */
+    int64_t create_rpm;    /* creates a minute when limits are on; 600 when 0 */
+    int64_t seed;          /* of task ids and seeds; 0 takes fresh randomness */
+    const char *canary; /* a word (a-z, 0-9, at most 32) in everything that an operator keeps to
+                           himself; NULL: none */
     const char *callback_to; /* "http://127.0.0.1:9001": receives every callback; NULL: only
                                 links that lead to loopback themselves are called */
 };

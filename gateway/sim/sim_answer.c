@@ -7,58 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What Ark's error table says for a status: type, and the code used when a
- * fault names none. */
-static const struct {
-    int status;
-    const char *type;
-    const char *code;
-} statuses[] = {
-    {400, "BadRequest", "InvalidParameter"},
-    {401, "Unauthorized", "AuthenticationError"},
-    {403, "Forbidden", "AccessDenied"},
-    {404, "NotFound", "ResourceNotFound"},
-    {409, "Conflict", "InvalidAction.RunningTaskDeletion"},
-    {413, "BadRequest", "InvalidParameter"},
-    {429, "TooManyRequests", "RateLimitExceeded.EndpointRPMExceeded"},
-    {500, "InternalServerError", "InternalServiceError"},
-};
-
-/* Codes of failed tasks with the words that Ark has for them. */
-static const struct {
-    const char *code;
-    const char *message;
-} failures[] = {
-    {"InputTextSensitiveContentDetected",
-     "The request failed because the input text may contain sensitive information."},
-    {"InputImageSensitiveContentDetected",
-     "The request failed because the input image may contain sensitive information."},
-    {"OutputVideoSensitiveContentDetected",
-     "The request failed because the output video may contain sensitive information."},
-    {"OutputVideoSensitiveContentDetected.PolicyViolation",
-     "The request failed because the output video may be related to copyright restrictions."},
-    {"InvalidParameter.DownloadFailed",
-     "The media specified in the request could not be downloaded."},
-    {"InternalServiceError",
-     "The service encountered an unexpected internal error. Please retry later."},
-};
-
-static const char *status_type(int status)
-{
-    for (size_t i = 0; i < COUNT_OF(statuses); i++)
-        if (statuses[i].status == status)
-            return statuses[i].type;
-    return status >= 500 ? "InternalServerError" : "BadRequest";
-}
-
-const char *sim_answer_code(int status)
-{
-    for (size_t i = 0; i < COUNT_OF(statuses); i++)
-        if (statuses[i].status == status)
-            return statuses[i].code;
-    return status >= 500 ? "InternalServiceError" : "InvalidParameter";
-}
-
 bool sim_answer_refuse(struct sim_refusal *refusal, int status, const char *code,
                        const char *param, const char *fmt, ...)
 {
@@ -75,11 +23,11 @@ bool sim_answer_refuse(struct sim_refusal *refusal, int status, const char *code
 
 void sim_answer_refusal(struct sim_request *rq, const struct sim_refusal *refusal)
 {
-    char message[512];
+    char message[SIM_MESSAGE_BYTES];
     struct json_out out;
     struct err err;
 
-    (void)snprintf(message, sizeof(message), "%s Request id: %s", refusal->message, rq->id);
+    sim_error_finish(rq->sim, refusal->message, rq->id, message);
     rq->status = refusal->status;
     buf_reset(&rq->out);
     out = json_begin(&rq->out);
@@ -88,24 +36,23 @@ void sim_answer_refusal(struct sim_request *rq, const struct sim_refusal *refusa
     json_put_text(&out, "code", str_from(refusal->code));
     json_put_text(&out, "message", str_from(message));
     json_put_text(&out, "param", str_from(refusal->param));
-    json_put_text(&out, "type", str_from(status_type(refusal->status)));
+    json_put_text(&out, "type", str_from(sim_error_type(refusal->status, refusal->code)));
     json_close_object(&out);
     json_close_object(&out);
     ASSERT(json_end(&out, &err) == ERR_OK);
 }
 
 /* The id of the request that made the task: it stays the same. */
-static void put_error(struct json_out *out, const struct sim_task *task, const char *code)
+static void put_error(struct json_out *out, const struct sim *sim, const struct sim_task *task,
+                      const char *code)
 {
-    const char *text = "The task failed.";
-    char message[384];
+    char text[384], id[64], message[SIM_MESSAGE_BYTES];
 
-    for (size_t i = 0; i < COUNT_OF(failures); i++)
-        if (strcmp(failures[i].code, code) == 0)
-            text = failures[i].message;
-    (void)snprintf(message, sizeof(message), "%s Request id: 02%lld%032llx%06llx", text,
-                   (long long)(task->created_us / 1000), (unsigned long long)task->secret,
-                   (unsigned long long)(task->secret >> 40));
+    if (!sim_error_message(sim, code, text, sizeof(text)))
+        str_copy_cut(text, sizeof(text), STR("The task failed."));
+    (void)snprintf(id, sizeof(id), "02%lld%032llx%06llx", (long long)(task->created_us / 1000),
+                   (unsigned long long)task->secret, (unsigned long long)(task->secret >> 40));
+    sim_error_finish(sim, text, id, message);
     json_open_object(out, "error");
     json_put_text(out, "code", str_from(code));
     json_put_text(out, "message", str_from(message));
@@ -144,7 +91,7 @@ void sim_answer_task(const struct sim *sim, struct json_out *out, const struct s
     if (with_safety && task->safety_identifier != NULL)
         json_put_text(out, "safety_identifier", str_from(task->safety_identifier));
     if (view.status == SIM_FAILED)
-        put_error(out, task, view.fail_code);
+        put_error(out, sim, task, view.fail_code);
     if (view.status == SIM_SUCCEEDED) {
         put_content(out, sim, task);
         if (view.has_usage) {

@@ -246,14 +246,18 @@ static bool fault_after(struct sim_request *rq)
     return true;
 }
 
-static void refuse_by_fault(const struct sim_fault *fault, struct sim_refusal *refusal)
+static void refuse_by_fault(const struct sim *sim, const struct sim_fault *fault,
+                            struct sim_refusal *refusal)
 {
     int status = (int)fault->status;
+    const char *code = fault->code[0] != '\0' ? fault->code : sim_error_code(status);
+    char text[384] = "The simulator was asked to refuse this.";
 
-    (void)sim_answer_refuse(
-        refusal, status, fault->code[0] != '\0' ? fault->code : sim_answer_code(status), "",
-        "%s",
-        fault->message[0] != '\0' ? fault->message : "The simulator was asked to refuse this.");
+    if (fault->message[0] != '\0')
+        str_copy_cut(text, sizeof(text), str_from(fault->message));
+    else
+        (void)sim_error_message(sim, code, text, sizeof(text));
+    (void)sim_answer_refuse(refusal, status, code, "", "%s", text);
 }
 
 bool sim_api_handle(struct sim_request *rq)
@@ -272,7 +276,7 @@ bool sim_api_handle(struct sim_request *rq)
     if (valid && (!refused || rq->fault.made))
         valid = answer(rq, &call, &refusal);
     if (valid && refused)
-        refuse_by_fault(&rq->fault, &refusal);
+        refuse_by_fault(rq->sim, &rq->fault, &refusal);
     if (!valid || refused)
         sim_answer_refusal(rq, &refusal);
     return fault_after(rq);

@@ -159,6 +159,17 @@ static struct str next_word(struct str *text)
     return word;
 }
 
+/* A code alone means its own status. */
+static bool complete(struct sim_fault *fault, struct sim_refusal *refusal)
+{
+    if (fault->code[0] != '\0' && fault->status == 0)
+        fault->status = sim_error_status(fault->code);
+    return fault->code[0] == '\0' || fault->status != 0 ||
+           sim_answer_refuse(refusal, 400, "InvalidParameter", "code",
+                             "The code %s is not in Ark's table: name a status, too.",
+                             fault->code);
+}
+
 bool sim_fault_marker(struct sim_fault *fault, struct str prompt, struct sim_refusal *refusal)
 {
     static const char opening[] = "[sim:";
@@ -168,7 +179,7 @@ bool sim_fault_marker(struct sim_fault *fault, struct str prompt, struct sim_ref
                              ? NULL
                              : memmem(prompt.ptr, prompt.len, opening, sizeof(opening) - 1);
         if (at == NULL)
-            return true;
+            return complete(fault, refusal);
         at += sizeof(opening) - 1;
         size_t left = (size_t)(prompt.ptr + prompt.len - at);
         const char *end = memchr(at, ']', left);
@@ -214,7 +225,7 @@ static bool read_actions(const struct json_doc *doc, const struct json_value *ob
                                      "The action %s is not for %s.", json_name(item),
                                      on_names[on]);
     }
-    return true;
+    return complete(fault, refusal);
 }
 
 bool sim_fault_add(struct sim *sim, const struct json_doc *doc, struct sim_refusal *refusal)

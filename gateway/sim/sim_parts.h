@@ -19,6 +19,8 @@ enum {
     SIM_ID_BYTES = 25,                 /* cgt-YYYYMMDDhhmmss-xxxxx and a NUL */
     SIM_BODY_KEPT = 64 * 1024,         /* of a create's body, shown by /sim/tasks */
     SIM_BODIES_MAX = 32 * 1024 * 1024, /* of all of them: /sim/tasks is one answer */
+    SIM_MESSAGE_BYTES = 768,           /* of an error with its request id */
+    SIM_CANARY_BYTES = 33,
     SIM_RESOLUTIONS = 4,
     SIM_RATIOS = 6
 };
@@ -162,6 +164,7 @@ struct sim {
     int port;
     char base_url[96];
     int64_t speed;
+    char canary[SIM_CANARY_BYTES]; /* "": off */
     bool limits;
     int64_t create_rpm;
     struct sim_account accounts[SIM_ACCOUNTS_MAX];
@@ -249,11 +252,23 @@ void sim_answer_refusal(struct sim_request *rq, const struct sim_refusal *refusa
 /* Fills a refusal; always false, so that checks can return it. */
 bool sim_answer_refuse(struct sim_refusal *refusal, int status, const char *code,
                        const char *param, const char *fmt, ...) PRINTF_LIKE(5, 6);
-/* What Ark's tables give for a status: the usual code. */
-const char *sim_answer_code(int status);
 /* One task as GET and callbacks (with_safety) or lists show it. */
 void sim_answer_task(const struct sim *sim, struct json_out *out, const struct sim_task *task,
                      int64_t now_us, bool with_safety);
+
+/* sim_error.c: Ark's table of errors --------------------------------------- */
+
+/* The status of a code; 0 when the table has none. */
+int sim_error_status(const char *code);
+/* The usual code of a status. */
+const char *sim_error_code(int status);
+/* error.type of an answer. */
+const char *sim_error_type(int status, const char *code);
+/* The table's words for a code; false when it has none. */
+bool sim_error_message(const struct sim *sim, const char *code, char *ret_text, size_t size);
+/* The message with what Ark puts behind it: the canary's words, the request id. */
+void sim_error_finish(const struct sim *sim, const char *message, const char *id,
+                      char ret_text[SIM_MESSAGE_BYTES]);
 
 /* sim_check.c: is a create valid ----------------------------------------- */
 

@@ -158,6 +158,11 @@ static void put_head(struct sim_request *rq, struct buf *head)
                rq->status, reason(rq->status), rq->content_type, rq->out.len, rq->id);
     if (client_id != NULL)
         buf_printf(head, "X-Client-Request-Id: %.128s\r\n", client_id);
+    if (rq->sim->canary[0] != '\0')
+        buf_printf(head,
+                   "X-Ark-Account-Id: 2100000001-%s\r\nX-Ark-Endpoint-Id: ep-%s-20260101\r\n"
+                   "X-Upstream-Host: ark-%s.internal.example\r\n",
+                   rq->sim->canary, rq->sim->canary, rq->sim->canary);
     buf_puts(head, "\r\n");
 }
 
