@@ -78,6 +78,43 @@ static void put_content(struct json_out *out, const struct sim *sim,
     json_close_object(out);
 }
 
+static void put_usage(struct json_out *out, const struct sim_task *task,
+                      const struct sim_view *view)
+{
+    int64_t searches =
+        task->fault != NULL && task->fault->searches >= 0 ? task->fault->searches : 1;
+
+    json_open_object(out, "usage");
+    json_put_int(out, "completion_tokens", view->tokens);
+    json_put_int(out, "total_tokens", view->tokens);
+    if (task->search) {
+        json_open_object(out, "tool_usage");
+        json_put_int(out, "web_search", searches);
+        json_close_object(out);
+    }
+    json_close_object(out);
+}
+
+/* What the request asked for, in the order of Ark's own answers; that of
+ * draft_task_id and tools nobody has recorded. */
+static void put_asked(struct json_out *out, const struct sim_task *task)
+{
+    const struct sim_model *model = sim_model_at(task->model);
+
+    json_put_text(out, "service_tier", task->flex ? STR("flex") : STR("default"));
+    json_put_int(out, "execution_expires_after", task->expires_after);
+    if (model->echoes_audio)
+        json_put_bool(out, "generate_audio", task->generate_audio);
+    json_put_bool(out, "draft", task->draft);
+    if (task->draft_task != NULL)
+        json_put_text(out, "draft_task_id", str_from(task->draft_task));
+    if (task->search)
+        json_put_raw(out, "tools", STR("[{\"type\":\"web_search\"}]"));
+    json_put_int(out, "priority", task->priority);
+    if (model->tells_format)
+        json_put_text(out, "output_format", STR("mp4"));
+}
+
 void sim_answer_task(const struct sim *sim, struct json_out *out, const struct sim_task *task,
                      int64_t now_us, bool with_safety)
 {
@@ -86,7 +123,7 @@ void sim_answer_task(const struct sim *sim, struct json_out *out, const struct s
     sim_task_view(task, now_us, &view);
     json_open_object(out, NULL);
     json_put_text(out, "id", str_from(task->id));
-    json_put_text(out, "model", str_from(sim_model_id(task->model)));
+    json_put_text(out, "model", str_from(sim_model_at(task->model)->id));
     json_put_text(out, "status", str_from(sim_task_status_name(view.status)));
     if (with_safety && task->safety_identifier != NULL)
         json_put_text(out, "safety_identifier", str_from(task->safety_identifier));
@@ -94,25 +131,19 @@ void sim_answer_task(const struct sim *sim, struct json_out *out, const struct s
         put_error(out, sim, task, view.fail_code);
     if (view.status == SIM_SUCCEEDED) {
         put_content(out, sim, task);
-        if (view.has_usage) {
-            json_open_object(out, "usage");
-            json_put_int(out, "completion_tokens", view.tokens);
-            json_put_int(out, "total_tokens", view.tokens);
-            json_close_object(out);
-        }
+        if (view.has_usage)
+            put_usage(out, task, &view);
     }
     json_put_int(out, "created_at", task->created_us / 1000000);
     json_put_int(out, "updated_at", view.updated_us / 1000000);
     json_put_int(out, "seed", task->seed);
     json_put_text(out, "resolution", str_from(sim_model_resolution_name(view.resolution)));
     json_put_text(out, "ratio", str_from(sim_model_ratio_name(view.ratio)));
-    json_put_int(out, "duration", view.duration);
-    json_put_int(out, "framespersecond", 24);
-    json_put_text(out, "service_tier", STR("default"));
-    json_put_int(out, "execution_expires_after", task->expires_after);
-    if (sim_model_echoes_audio(task->model))
-        json_put_bool(out, "generate_audio", task->generate_audio);
-    json_put_bool(out, "draft", false);
-    json_put_int(out, "priority", task->priority);
+    if (view.by_frames)
+        json_put_int(out, "frames", view.frames);
+    else
+        json_put_int(out, "duration", view.duration);
+    json_put_int(out, "framespersecond", SIM_FPS);
+    put_asked(out, task);
     json_close_object(out);
 }

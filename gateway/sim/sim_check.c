@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is a create valid? Every member but content, which sim_content.c judges.
- * Unknown members are ignored and null counts as absent, as Ark does. */
+/* Is a create valid? The body, the model, types; content is judged by
+ * sim_content.c, what depends on model and content by sim_picture.c. Unknown members are
+ * ignored and null counts as absent, as Ark does. */
 #include "gateway/sim/sim_parts.h"
 
 #include "base/crypto.h"
 
 #include <stdio.h>
 
-/* Integers with a range. */
-static const struct {
-    const char *name;
-    int64_t min, max;
-} integers[] = {
-    {"seed", -1, INT64_C(4294967295)},
-    {"priority", 0, 9},
-    {"execution_expires_after", 3600, 259200},
-};
-
 static const char *const booleans[] = {"generate_audio", "return_last_frame", "watermark",
                                        "draft", "camera_fixed"};
-static const char *const texts[] = {"resolution", "ratio", "service_tier", "safety_identifier",
-                                    "callback_url"};
+static const char *const texts[] = {"resolution",        "ratio",        "service_tier",
+                                    "safety_identifier", "callback_url", "output_format"};
 
 static bool bad(struct sim_refusal *refusal, const char *param, const char *why)
 {
@@ -44,98 +35,6 @@ static bool types_ok(const struct json_value *root, struct sim_refusal *refusal)
             return bad(refusal, texts[i], "it must be a string");
     }
     return true;
-}
-
-static bool check_integers(const struct json_value *root, struct sim_draft *draft,
-                           struct sim_refusal *refusal)
-{
-    int64_t values[COUNT_OF(integers)] = {draft->seed, 0, 172800}; /* Ark: two days */
-
-    for (size_t i = 0; i < COUNT_OF(integers); i++) {
-        const struct json_value *value = json_get(root, integers[i].name);
-        char why[96];
-
-        if (value == NULL)
-            continue;
-        if (json_int(value, &values[i]) && values[i] >= integers[i].min &&
-            values[i] <= integers[i].max)
-            continue;
-        (void)snprintf(why, sizeof(why), "it must be an integer from %lld to %lld",
-                       (long long)integers[i].min, (long long)integers[i].max);
-        return bad(refusal, integers[i].name, why);
-    }
-    draft->seed = values[0];
-    draft->priority = (int)values[1];
-    draft->expires_after = values[2];
-    return true;
-}
-
-/* A member wins over the prompt's inline parameter, which the draft holds. */
-static bool check_picture(const struct json_doc *doc, struct sim_draft *draft,
-                          struct sim_refusal *refusal)
-{
-    const struct json_value *root = json_root(doc);
-    const struct json_value *resolution = json_get(root, "resolution");
-    const struct json_value *ratio = json_get(root, "ratio");
-    const struct json_value *duration = json_get(root, "duration");
-    int64_t seconds = 5;
-
-    if (resolution != NULL) {
-        draft->resolution = sim_model_resolution(json_text(doc, resolution));
-        if (draft->resolution < 0 || !sim_model_has_resolution(draft->model, draft->resolution))
-            return sim_answer_refuse(
-                refusal, 400, "InvalidParameter", "resolution",
-                "the parameter resolution specified in the request is not valid for model %s",
-                sim_model_family(draft->model));
-    }
-    if (ratio != NULL) {
-        struct str name = json_text(doc, ratio);
-
-        /* Adaptive: this Ark chooses 16:9 whatever it is shown. */
-        draft->ratio = str_is(name, "adaptive") ? 0 : sim_model_ratio(name);
-        if (draft->ratio < 0)
-            return bad(refusal, "ratio", "it must be one of the supported ratios");
-    }
-    if (duration != NULL) {
-        if (!json_int(duration, &seconds) || (seconds != -1 && (seconds < 4 || seconds > 15)))
-            return sim_answer_refuse(
-                refusal, 400, "InvalidParameter", "duration",
-                "the parameter duration specified in the request is not valid for model %s",
-                sim_model_family(draft->model));
-        draft->duration = seconds == -1 ? 5 : (int)seconds; /* -1: the model's choice */
-    }
-    return true;
-}
-
-static bool is_true(const struct json_value *root, const char *name)
-{
-    bool value = false;
-
-    return json_bool(json_get(root, name), &value) && value;
-}
-
-/* What the 2.0 models do not have. */
-static bool check_unsupported(const struct json_doc *doc, const struct sim_draft *draft,
-                              struct sim_refusal *refusal)
-{
-    const struct json_value *root = json_root(doc);
-    const char *name = NULL;
-    struct str tier = json_text(doc, json_get(root, "service_tier"));
-
-    if (is_true(root, "draft"))
-        name = "draft";
-    else if (is_true(root, "camera_fixed"))
-        name = "camera_fixed";
-    else if (json_get(root, "frames") != NULL)
-        name = "frames";
-    else if (tier.len > 0 && !str_is(tier, "default"))
-        name = "service_tier";
-    if (name == NULL)
-        return true;
-    return sim_answer_refuse(
-        refusal, 400, "InvalidParameter", name,
-        "the parameter %s specified in the request is not valid for model %s", name,
-        sim_model_family(draft->model));
 }
 
 /* Ark counts characters, not bytes. */
@@ -195,10 +94,6 @@ bool sim_check_create(struct sim_request *rq, struct sim_draft *draft,
     const struct json_value *root;
     struct err err;
 
-    draft->seed = -1;
-    draft->resolution = sim_model_resolution(STR("720p"));
-    draft->duration = 5;
-    draft->generate_audio = true;
     crypto_sha256(rq->body, draft->body_sha256);
     if (json_parse(&rq->arena, rq->body, &rq->doc, &err) != ERR_OK ||
         json_type(json_root(rq->doc)) != JSON_OBJECT)
@@ -207,18 +102,14 @@ bool sim_check_create(struct sim_request *rq, struct sim_draft *draft,
             "The request body is not a JSON object. One or more parameters specified in the "
             "request are not valid.");
     root = json_root(rq->doc);
-    if (!check_model(rq->doc, draft, refusal) || !types_ok(root, refusal) ||
-        !check_unsupported(rq->doc, draft, refusal))
+    if (!check_model(rq->doc, draft, refusal) || !types_ok(root, refusal))
         return false;
     draft->safety_identifier = json_text(rq->doc, json_get(root, "safety_identifier"));
     if (characters(draft->safety_identifier) > 64)
         return bad(refusal, "safety_identifier", "it must have at most 64 characters");
-    (void)json_bool(json_get(root, "generate_audio"), &draft->generate_audio);
-    (void)json_bool(json_get(root, "return_last_frame"), &draft->return_last_frame);
     draft->callback_url = json_text(rq->doc, json_get(root, "callback_url"));
     if (draft->callback_url.len > SIM_CALLBACK_URL)
         return bad(refusal, "callback_url", "it is too long");
     return note_members(rq, root, draft, refusal) && sim_content_check(rq, draft, refusal) &&
-           check_integers(root, draft, refusal) && check_picture(rq->doc, draft, refusal) &&
-           sim_content_fetch(rq, draft, refusal);
+           sim_picture_check(rq, draft, refusal) && sim_content_fetch(rq, draft, refusal);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is the content of a create valid: items, roles, modes, links, tools; and what
+/* Is the content of a create valid: items, roles, modes, links, drafts; and what
  * the prompt says beside the story: faults and inline parameters. */
 #include "gateway/sim/sim_parts.h"
 
@@ -10,21 +10,23 @@ enum {
     ITEMS_MAX = 64,          /* Ark takes 9 + 3 + 3 and the prompt; more is nonsense */
     LINK_HEAD = 2048,        /* longer links are data: URLs, told by their first bytes */
     PROMPT_HEAD = 64 * 1024, /* markers and inline parameters are looked for in here */
-    DEFAULT_VIDEO_MS = 5000  /* counted for a video that is not opened */
+    DEFAULT_VIDEO_MS = 5000, /* counted for a video that is not opened */
+    TOLERANCE_MS = 200       /* Ark: 15.2 s for 15 */
 };
 
 /* Order is that of the tables below. */
-enum kind { KIND_TEXT, KIND_IMAGE, KIND_VIDEO, KIND_AUDIO, KIND_COUNT };
+enum kind { KIND_TEXT, KIND_IMAGE, KIND_VIDEO, KIND_AUDIO, KIND_DRAFT, KIND_COUNT };
 
 static const struct {
     const char *type;
+    const char *word;      /* in messages */
     const char *reference; /* its role in reference mode */
-    int max;               /* Ark: references per request */
 } kinds[KIND_COUNT] = {
-    [KIND_TEXT] = {"text", NULL, ITEMS_MAX},
-    [KIND_IMAGE] = {"image_url", "reference_image", 9},
-    [KIND_VIDEO] = {"video_url", "reference_video", 3},
-    [KIND_AUDIO] = {"audio_url", "reference_audio", 3},
+    [KIND_TEXT] = {"text", "text", NULL},
+    [KIND_IMAGE] = {"image_url", "image", "reference_image"},
+    [KIND_VIDEO] = {"video_url", "video", "reference_video"},
+    [KIND_AUDIO] = {"audio_url", "audio", "reference_audio"},
+    [KIND_DRAFT] = {"draft_task", "draft", NULL},
 };
 
 /* What was seen so far. */
@@ -63,47 +65,6 @@ static bool starts(struct str text, struct str prefix)
     return str_starts_nocase(text, prefix);
 }
 
-/* "--name value" anywhere in the prompt; a wrong value means the default. */
-static void inline_parameter(struct sim_draft *draft, struct str name, struct str value)
-{
-    int64_t number;
-
-    if (str_is(name, "--rs") || str_is(name, "--resolution")) {
-        int resolution = sim_model_resolution(value);
-
-        if (resolution >= 0 && sim_model_has_resolution(draft->model, resolution))
-            draft->resolution = resolution;
-    } else if (str_is(name, "--rt") || str_is(name, "--ratio")) {
-        if (sim_model_ratio(value) >= 0)
-            draft->ratio = sim_model_ratio(value);
-    } else if (str_is(name, "--dur") || str_is(name, "--duration")) {
-        if (str_to_i64(value, &number) && number >= 4 && number <= 15)
-            draft->duration = (int)number;
-    } else if (str_is(name, "--seed")) {
-        if (str_to_i64(value, &number) && number >= 0 && number <= INT64_C(4294967295))
-            draft->seed = number;
-    }
-}
-
-static void inline_parameters(struct sim_draft *draft, struct str prompt)
-{
-    struct str before = STR("");
-    size_t at = 0;
-
-    while (at < prompt.len) {
-        struct str word = {prompt.ptr + at, 0};
-
-        while (at + word.len < prompt.len && (uint8_t)word.ptr[word.len] > ' ')
-            word.len++;
-        at += word.len + 1;
-        if (word.len == 0)
-            continue;
-        if (before.len > 2 && memcmp(before.ptr, "--", 2) == 0)
-            inline_parameter(draft, before, word);
-        before = word;
-    }
-}
-
 static bool check_text(struct sim_request *rq, const struct json_value *item,
                        struct sim_draft *draft, struct tally *tally,
                        struct sim_refusal *refusal)
@@ -116,7 +77,7 @@ static bool check_text(struct sim_request *rq, const struct json_value *item,
                                  "The required parameter content.text is missing.");
     prompt = json_text_head(rq->doc, text, PROMPT_HEAD);
     tally->has_prompt |= str_trim(prompt).len > 0;
-    inline_parameters(draft, prompt);
+    sim_inline_read(prompt, draft->inline_values);
     return sim_fault_marker(&draft->fault, prompt, refusal);
 }
 
@@ -134,11 +95,8 @@ static bool check_role(struct str role, enum kind kind, struct tally *tally,
     else if (role.len == 0 || str_is(role, kinds[kind].reference))
         tally->references++;
     else {
-        (void)snprintf(why, sizeof(why), "reference media mode requires %s role to be %s.",
-                       kind == KIND_IMAGE   ? "image"
-                       : kind == KIND_VIDEO ? "video"
-                                            : "audio",
-                       kinds[kind].reference);
+        (void)snprintf(why, sizeof(why), "reference media mode requires %s role to be %s",
+                       kinds[kind].word, kinds[kind].reference);
         return bad(refusal, "content", why);
     }
     return true;
@@ -182,8 +140,8 @@ static bool check_media(struct sim_request *rq, const struct json_value *item, s
            check_link(json_text_head(rq->doc, url, LINK_HEAD), kind, index, refusal);
 }
 
-/* The three modes exclude each other: text, first and last frame, references. */
-static bool check_mode(struct tally *tally, struct sim_refusal *refusal)
+/* Images by their roles. */
+static bool check_images(struct tally *tally, struct sim_refusal *refusal)
 {
     char why[96];
 
@@ -201,37 +159,113 @@ static bool check_mode(struct tally *tally, struct sim_refusal *refusal)
         tally->first_frames = 1;
     if (tally->last_frames > 0 && tally->first_frames == 0)
         return bad(refusal, "content", "last frame image requires a first frame image.");
-    if (tally->first_frames > 0 && tally->references > 0)
-        return bad(refusal, "content",
-                   "first/last frame content cannot be mixed with reference media content.");
-    for (int kind = KIND_IMAGE; kind < KIND_COUNT; kind++)
-        if (tally->items[kind] > kinds[kind].max)
-            return bad(refusal, "content", "too many reference media contents.");
-    if (tally->items[KIND_AUDIO] > 0 &&
+    return tally->first_frames == 0 || tally->references == 0 ||
+           bad(refusal, "content",
+               "first/last frame content cannot be mixed with reference media content.");
+}
+
+static bool check_counts(const struct sim_model *model, const struct tally *tally,
+                         struct sim_refusal *refusal)
+{
+    if (tally->items[KIND_IMAGE] > model->images || tally->items[KIND_VIDEO] > model->videos ||
+        tally->items[KIND_AUDIO] > model->audios)
+        return bad(refusal, "content", "too many reference media contents.");
+    if (tally->items[KIND_AUDIO] > 0 && !model->audio_alone &&
         tally->items[KIND_IMAGE] + tally->items[KIND_VIDEO] == 0)
         return bad(refusal, "content", "audio must come with an image or a video.");
-    if (!tally->has_prompt && tally->items[KIND_IMAGE] + tally->items[KIND_VIDEO] == 0)
-        return bad(refusal, "content", "it must hold a prompt or media.");
     return true;
 }
 
-static bool check_tools(const struct json_doc *doc, const struct tally *tally,
-                        struct sim_refusal *refusal)
+static bool check_draft_only(const struct sim_request *rq, const struct tally *tally,
+                             struct sim_refusal *refusal)
 {
-    const struct json_value *tools = json_get(json_root(doc), "tools");
+    return (tally->items[KIND_DRAFT] == 1 &&
+            json_count(json_get(json_root(rq->doc), "content")) == 1) ||
+           bad(refusal, "content", "draft_task must be the only content.");
+}
 
-    if (tools == NULL)
-        return true;
-    if (json_type(tools) != JSON_ARRAY)
-        return bad(refusal, "tools", "it must be an array.");
-    for (const struct json_value *tool = json_first(tools); tool != NULL;
-         tool = json_next(tool)) {
-        if (!str_is(text_of(doc, tool, "type"), "web_search"))
-            return bad(refusal, "tools", "the only supported type is web_search.");
-        if (tally->items[KIND_IMAGE] + tally->items[KIND_VIDEO] > 0)
-            return bad(refusal, "tools", "web_search needs text-only content.");
+/* The modes exclude each other: text, first and last frame, references, a draft. */
+static bool check_mode(const struct sim_request *rq, struct sim_draft *draft,
+                       struct tally *tally, struct sim_refusal *refusal)
+{
+    static const char *const words[SIM_MODE_COUNT] = {
+        "text-only", "first frame", "first and last frame", "reference media", "draft_task"};
+    const struct sim_model *model = sim_model_at(draft->model);
+    char why[128];
+
+    if (tally->items[KIND_DRAFT] > 0) {
+        draft->mode = SIM_MODE_DRAFT;
+        return check_draft_only(rq, tally, refusal);
     }
-    return true;
+    if (!check_images(tally, refusal))
+        return false;
+    draft->mode = tally->last_frames > 0    ? SIM_MODE_FRAMES
+                  : tally->first_frames > 0 ? SIM_MODE_FIRST
+                  : tally->references > 0   ? SIM_MODE_REFERENCE
+                                            : SIM_MODE_TEXT;
+    if (draft->mode == SIM_MODE_TEXT && !tally->has_prompt)
+        return bad(refusal, "content", "it must hold a prompt or media.");
+    if ((model->modes >> draft->mode & 1u) == 0) {
+        (void)snprintf(why, sizeof(why), "%s content is not supported by model %s.",
+                       words[draft->mode], model->family);
+        return bad(refusal, "content", why);
+    }
+    return check_counts(model, tally, refusal);
+}
+
+/* Takes over what shaped a succeeded draft of this account's. */
+static bool check_draft(struct sim_request *rq, const struct json_value *item,
+                        struct sim_draft *draft, struct sim_refusal *refusal)
+{
+    const struct json_value *part = json_get(item, "draft_task");
+    struct str id = part == NULL ? STR("") : text_of(rq->doc, part, "id");
+    int64_t now_us = sim_now_us(rq->sim);
+    bool found = false;
+
+    if (id.len == 0)
+        return sim_answer_refuse(refusal, 400, "MissingParameter.content.draft_task.id",
+                                 "content.draft_task.id",
+                                 "The required parameter content.draft_task.id is missing.");
+    lock_take(&rq->sim->lock);
+    const struct sim_task *task = sim_task_find_locked(rq->sim, id);
+
+    if (task != NULL && task->draft && task->model == draft->model &&
+        sim_task_visible_locked(rq->sim, task, rq->account, now_us)) {
+        struct sim_view view;
+
+        sim_task_view(task, now_us, &view);
+        found = view.status == SIM_SUCCEEDED;
+        draft->ratio = task->ratio;
+        draft->duration = task->duration;
+        draft->seed = task->seed;
+        draft->generate_audio = task->generate_audio;
+    }
+    lock_drop(&rq->sim->lock);
+    draft->draft_task = id;
+    return found ||
+           sim_answer_refuse(refusal, 404, "NotFound.draft_task", "content.draft_task.id",
+                             "The specified draft task %.*s is not found.",
+                             (int)(id.len < 64 ? id.len : 64), id.ptr);
+}
+
+/* One item; its index is in the names of what is wrong with it. */
+static bool check_item(struct sim_request *rq, const struct json_value *item, size_t index,
+                       struct sim_draft *draft, struct tally *tally,
+                       struct sim_refusal *refusal)
+{
+    enum kind kind = kind_of(text_of(rq->doc, item, "type"));
+    char param[32];
+
+    (void)snprintf(param, sizeof(param), "content[%zu].type", index);
+    if (kind == KIND_COUNT || (kind == KIND_DRAFT && !sim_model_at(draft->model)->has_draft))
+        return bad(refusal, param,
+                   "supported values are: text, image_url, audio_url, video_url.");
+    tally->items[kind]++;
+    if (kind == KIND_TEXT)
+        return check_text(rq, item, draft, tally, refusal);
+    if (kind == KIND_DRAFT)
+        return check_draft(rq, item, draft, refusal);
+    return check_media(rq, item, index, kind, tally, refusal);
 }
 
 bool sim_content_check(struct sim_request *rq, struct sim_draft *draft,
@@ -248,21 +282,11 @@ bool sim_content_check(struct sim_request *rq, struct sim_draft *draft,
         json_count(content) > ITEMS_MAX)
         return bad(refusal, "content", "it must be a non-empty array.");
     for (const struct json_value *item = json_first(content); item != NULL;
-         item = json_next(item), index++) {
-        enum kind kind = kind_of(text_of(rq->doc, item, "type"));
-        char param[32];
-
-        (void)snprintf(param, sizeof(param), "content[%zu].type", index);
-        if (kind == KIND_COUNT)
-            return bad(refusal, param,
-                       "supported values are: text, image_url, audio_url, video_url.");
-        tally.items[kind]++;
-        if (kind == KIND_TEXT ? !check_text(rq, item, draft, &tally, refusal)
-                              : !check_media(rq, item, index, kind, &tally, refusal))
+         item = json_next(item), index++)
+        if (!check_item(rq, item, index, draft, &tally, refusal))
             return false;
-    }
     draft->has_video = tally.items[KIND_VIDEO] > 0;
-    return check_mode(&tally, refusal) && check_tools(rq->doc, &tally, refusal);
+    return check_mode(rq, draft, &tally, refusal);
 }
 
 bool sim_content_fetch(struct sim_request *rq, struct sim_draft *draft,
@@ -275,7 +299,7 @@ bool sim_content_fetch(struct sim_request *rq, struct sim_draft *draft,
         enum kind kind = kind_of(text_of(rq->doc, item, "type"));
         int64_t length_ms = DEFAULT_VIDEO_MS;
 
-        if (kind == KIND_TEXT)
+        if (kind == KIND_TEXT || kind == KIND_DRAFT)
             continue;
         struct str url = json_text_head(
             rq->doc, json_get(json_get(item, kinds[kind].type), "url"), LINK_HEAD);
@@ -285,12 +309,13 @@ bool sim_content_fetch(struct sim_request *rq, struct sim_draft *draft,
         if (kind == KIND_VIDEO)
             draft->input_ms += length_ms;
     }
-    /* 15 s with Ark's own tolerance; lengths that were not measured do not count against. */
-    if (draft->input_ms > 15200)
+    int most = sim_model_at(draft->model)->input_seconds;
+
+    if (draft->input_ms > most * 1000 + TOLERANCE_MS)
         return sim_answer_refuse(
             refusal, 400, "InvalidParameter", "content",
             "the parameter video duration (seconds) specified in the request must be less than "
-            "or equal to 15.2 for model %s in r2v.",
-            sim_model_family(draft->model));
+            "or equal to %d.2 for model %s in r2v.",
+            most, sim_model_at(draft->model)->family);
     return true;
 }

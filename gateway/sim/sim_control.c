@@ -121,7 +121,7 @@ static void put_task(struct json_out *out, const struct sim_task *task, int64_t 
     json_put_text(out, "status", str_from(sim_task_status_name(view.status)));
     if (task->safety_identifier != NULL)
         json_put_text(out, "safety_identifier", str_from(task->safety_identifier));
-    json_put_text(out, "model", str_from(sim_model_id(task->model)));
+    json_put_text(out, "model", str_from(sim_model_at(task->model)->id));
     if (task->endpoint != NULL)
         json_put_text(out, "endpoint", str_from(task->endpoint));
     json_put_text(out, "resolution", str_from(sim_model_resolution_name(view.resolution)));

@@ -46,11 +46,12 @@ static const struct action {
      " 480p 720p 1080p 4k "},
     {"final_ratio", ACTION_TEXT, true, AT(final_ratio), SIZE(final_ratio), 0, 0,
      " 16:9 4:3 1:1 3:4 9:16 21:9 "},
-    {"final_duration", ACTION_INT, true, AT(final_duration), 0, 1, 60, NULL},
+    {"final_duration", ACTION_INT, true, AT(final_duration), 0, 1, SIM_SECONDS_MAX, NULL},
     {"usage", ACTION_TEXT, true, AT(usage), SIZE(usage), 0, 0, NULL},
     {"no_video_url", ACTION_FLAG, true, AT(no_video_url), 0, 0, 0, NULL},
     {"finish_before_delete", ACTION_FLAG, true, AT(finish_before_delete), 0, 0, 0, NULL},
     {"queue_ms", ACTION_INT, true, AT(queue_ms), 0, 0, INT64_C(31536000000), NULL},
+    {"searches", ACTION_INT, true, AT(searches), 0, 0, 1000, NULL},
     {"run_ms", ACTION_INT, true, AT(run_ms), 0, 0, INT64_C(31536000000), NULL},
 #undef AT
 #undef SIZE
@@ -70,7 +71,7 @@ const char *sim_fault_on_name(enum sim_on on)
 
 void sim_fault_init(struct sim_fault *fault)
 {
-    *fault = (struct sim_fault){.truncate = -1, .queue_ms = -1, .run_ms = -1};
+    *fault = (struct sim_fault){.truncate = -1, .queue_ms = -1, .run_ms = -1, .searches = -1};
 }
 
 static const struct action *find(struct str name)

@@ -12,7 +12,7 @@ struct query {
     struct str ids[SIM_PAGE_MAX];
     size_t id_count;
     bool has_ids;
-    bool nothing; /* flex: no 2.0 task has that tier */
+    struct str tier; /* "": any */
 };
 
 struct page {
@@ -99,7 +99,7 @@ static bool read_pair(struct query *query, struct str name, struct str value,
         return query->status != SIM_STATUS_COUNT || bad(refusal, "filter.status");
     }
     if (str_is(name, "filter.service_tier")) {
-        query->nothing |= str_is(value, "flex");
+        query->tier = value;
         return str_is(value, "flex") || str_is(value, "default") ||
                bad(refusal, "filter.service_tier");
     }
@@ -133,8 +133,10 @@ static bool matches_locked(const struct sim_request *rq, const struct query *que
 
     if (!sim_task_visible_locked(rq->sim, task, rq->account, now_us))
         return false;
-    if (query->model.len > 0 && !str_is(query->model, sim_model_id(task->model)) &&
+    if (query->model.len > 0 && !str_is(query->model, sim_model_at(task->model)->id) &&
         (task->endpoint == NULL || !str_is(query->model, task->endpoint)))
+        return false;
+    if (query->tier.len > 0 && str_is(query->tier, "flex") != task->flex)
         return false;
     if (query->status == SIM_STATUS_COUNT)
         return true;
@@ -205,9 +207,7 @@ bool sim_list_answer(struct sim_request *rq, struct sim_refusal *refusal)
     lock_take(&rq->sim->lock);
     if ((int64_t)query->id_count > rq->sim->counters.list_ids_max)
         rq->sim->counters.list_ids_max = (int64_t)query->id_count;
-    if (query->nothing)
-        page.count = 0;
-    else if (query->has_ids)
+    if (query->has_ids)
         collect_ids_locked(rq, query, now_us, &page);
     else
         collect_all_locked(rq, query, now_us, &page);

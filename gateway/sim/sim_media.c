@@ -195,9 +195,8 @@ bool sim_media_handle(struct sim_request *rq)
         return true;
     }
     bool hevc = wanted.view.resolution == SIM_RESOLUTIONS - 1; /* Ark: 4K is 10-bit H.265 */
-    enum err_code rc =
-        sim_video_path(rq->sim, wanted.view.width, wanted.view.height, wanted.view.duration,
-                       hevc, wanted.last_frame, path, &err);
+    enum err_code rc = sim_video_path(rq->sim, wanted.view.width, wanted.view.height,
+                                      wanted.view.frames, hevc, wanted.last_frame, path, &err);
     CLEANUP(close_fd) int fd = rc == ERR_OK ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
     if (fd < 0 || fstat(fd, &info) != 0) {

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "gateway/sim/sim.h"
 #include "gateway/sim/sim_callback.h"
+#include "gateway/sim/sim_model.h"
 
 enum {
     SIM_ACCOUNTS_MAX = 64,             /* enough for every test; keys are searched in a row */
@@ -21,8 +22,19 @@ enum {
     SIM_BODIES_MAX = 32 * 1024 * 1024, /* of all of them: /sim/tasks is one answer */
     SIM_MESSAGE_BYTES = 768,           /* of an error with its request id */
     SIM_CANARY_BYTES = 33,
-    SIM_RESOLUTIONS = 4,
-    SIM_RATIOS = 6
+    SIM_SECONDS_MAX = 60 /* of a final_duration */
+};
+
+/* The values of a prompt's inline parameters. */
+enum sim_inline {
+    SIM_INLINE_RESOLUTION,
+    SIM_INLINE_RATIO,
+    SIM_INLINE_DURATION,
+    SIM_INLINE_FRAMES,
+    SIM_INLINE_SEED,
+    SIM_INLINE_CAMERA,  /* changes nothing that shows */
+    SIM_INLINE_IGNORED, /* known, and without any effect */
+    SIM_INLINE_COUNT
 };
 
 enum sim_status {
@@ -75,6 +87,7 @@ struct sim_fault {
     bool finish_before_delete; /* succeeded when a DELETE arrives, which then erases it */
     int64_t queue_ms;          /* real time, not divided by the speed; -1: as usual */
     int64_t run_ms;
+    int64_t searches;     /* of a task with web_search; -1: one */
     bool any_task_action; /* one of the second group is set */
 };
 
@@ -86,12 +99,16 @@ struct sim_draft {
     struct str callback_url; /* as received */
     struct str members;      /* names of the top level as a JSON array */
     struct str body;
+    struct str draft_task; /* the draft that is made well; "" for most */
+    struct str inline_values[SIM_INLINE_COUNT];
+    enum sim_mode mode;
     int resolution, ratio;
     int duration;
+    int frames; /* 0: by duration */
     int priority;
     int64_t seed; /* -1: drawn */
     int64_t expires_after;
-    bool generate_audio, return_last_frame;
+    bool generate_audio, return_last_frame, draft, flex, search;
     bool has_video;
     int64_t input_ms;      /* length of the input videos */
     const char *fail_code; /* a link could not be fetched: static text, else NULL */
@@ -104,13 +121,14 @@ struct sim_task {
     char id[SIM_ID_BYTES];
     uint8_t account, model, resolution, ratio, duration, priority;
     uint8_t settled; /* enum sim_status fixed by an act, not by time; else SIM_STATUS_COUNT */
-    bool generate_audio, return_last_frame, has_video, erased;
+    bool generate_audio, return_last_frame, draft, flex, search, has_video, erased;
+    uint16_t frames;  /* 0: by duration */
     uint8_t reported; /* enum sim_status that its callback told last */
-    char *endpoint, *safety_identifier, *callback_url; /* NULL when not given */
-    char *members, *body;                              /* body: NULL when not kept */
-    const char *fail_code;                             /* static text, or NULL */
-    struct sim_fault *fault;                           /* NULL for most */
-    int64_t created_us, start_us, end_us, expire_us;   /* sim clock; INT64_MAX: never */
+    char *endpoint, *safety_identifier, *callback_url, *draft_task; /* NULL when not given */
+    char *members, *body;                            /* body: NULL when not kept */
+    const char *fail_code;                           /* static text, or NULL */
+    struct sim_fault *fault;                         /* NULL for most */
+    int64_t created_us, start_us, end_us, expire_us; /* sim clock; INT64_MAX: never */
     int64_t settled_us;
     int64_t seed, expires_after;
     int64_t input_ms;
@@ -124,6 +142,8 @@ struct sim_view {
     int64_t updated_us;
     int resolution, ratio, duration; /* final ones once it ended */
     int width, height;
+    int frames;            /* of the video */
+    bool by_frames;        /* it was asked for so: duration is not shown */
     const char *fail_code; /* when failed */
     int64_t tokens;        /* when succeeded; meaningless unless has_usage */
     bool has_usage;
@@ -276,6 +296,17 @@ void sim_error_finish(const struct sim *sim, const char *message, const char *id
 bool sim_check_create(struct sim_request *rq, struct sim_draft *draft,
                       struct sim_refusal *refusal);
 
+/* sim_picture.c: the other members of a create ----------------------------- */
+
+/* Checks what the content's mode and the model allow; fills the draft. */
+bool sim_picture_check(struct sim_request *rq, struct sim_draft *draft,
+                       struct sim_refusal *refusal);
+
+/* sim_inline.c: a prompt's last words --------------------------------------- */
+
+/* Sets the values of the "--name value" pairs that end a prompt; borrows it. */
+void sim_inline_read(struct str prompt, struct str values[SIM_INLINE_COUNT]);
+
 /* sim_content.c: the content of a create ---------------------------------- */
 
 /* Checks rq->doc's content, reads the prompt's faults and inline parameters. */
@@ -284,32 +315,6 @@ bool sim_content_check(struct sim_request *rq, struct sim_draft *draft,
 /* Fetches loopback links; one that cannot be had makes the task fail later. */
 bool sim_content_fetch(struct sim_request *rq, struct sim_draft *draft,
                        struct sim_refusal *refusal);
-
-/* sim_model.c: models, sizes, tokens -------------------------------------- */
-
-/* Index of a dated id or of an endpoint's model; -1. */
-int sim_model_find(struct str name);
-/* The dated id. */
-const char *sim_model_id(int model);
-/* Without the date, as Ark's messages print it. */
-const char *sim_model_family(int model);
-/* Does the model make that resolution? */
-bool sim_model_has_resolution(int model, int resolution);
-/* Do its tasks show generate_audio? */
-bool sim_model_echoes_audio(int model);
-/* Index of "720p", "16:9"; -1. */
-int sim_model_resolution(struct str name);
-/* The same for ratios. */
-int sim_model_ratio(struct str name);
-/* The name of an index. */
-const char *sim_model_resolution_name(int resolution);
-/* The same for ratios. */
-const char *sim_model_ratio_name(int ratio);
-/* Pixels of the output. */
-void sim_model_size(int resolution, int ratio, int *ret_width, int *ret_height);
-/* Tokens of a finished video; input_ms counts when has_video. */
-int64_t sim_model_tokens(int resolution, int ratio, int seconds, bool has_video,
-                         int64_t input_ms);
 
 /* sim_task.c: the tasks --------------------------------------------------- */
 
@@ -378,7 +383,7 @@ bool sim_media_handle(struct sim_request *rq);
 /* sim_video.c: ffmpeg --------------------------------------------------------- */
 
 /* Path of the video or its last frame, made now if it is not in the cache. */
-FALLIBLE sim_video_path(struct sim *sim, int width, int height, int seconds, bool hevc,
+FALLIBLE sim_video_path(struct sim *sim, int width, int height, int frames, bool hevc,
                         bool last_frame, char ret_path[320], struct err *err);
 /* Length of a media file in milliseconds; false when ffprobe knows none. */
 bool sim_video_length(const char *path, int64_t *ret_ms);

@@ -104,7 +104,8 @@ static void new_id_locked(struct sim *sim, int64_t now_us, uint64_t random, char
 static void plan(const struct sim *sim, struct sim_task *task, const struct sim_fault *fault)
 {
     int64_t queue_us = 1000000 / sim->speed;
-    int64_t run_us = (8 + task->duration) * INT64_C(1000000) / sim->speed;
+    int64_t run_us = (8 + (task->frames > 0 ? task->frames / SIM_FPS : task->duration)) *
+                     INT64_C(1000000) / sim->speed;
 
     if (fault->queue_ms >= 0)
         queue_us = fault->queue_ms * 1000;
@@ -126,6 +127,7 @@ static void task_free(struct sim_task *task)
     free(task->endpoint);
     free(task->safety_identifier);
     free(task->callback_url);
+    free(task->draft_task);
     free(task->members);
     free(task->body);
     free(task->fault);
@@ -153,6 +155,10 @@ static struct sim_task *task_new(int account, const struct sim_draft *draft)
     task->settled = SIM_STATUS_COUNT;
     task->generate_audio = draft->generate_audio;
     task->return_last_frame = draft->return_last_frame;
+    task->draft = draft->draft;
+    task->flex = draft->flex;
+    task->search = draft->search;
+    task->frames = (uint16_t)draft->frames;
     task->has_video = draft->has_video;
     task->input_ms = draft->input_ms;
     task->fail_code = draft->fail_code;
@@ -161,6 +167,7 @@ static struct sim_task *task_new(int account, const struct sim_draft *draft)
     bool whole = dup_text(draft->endpoint, &task->endpoint) &&
                  dup_text(draft->safety_identifier, &task->safety_identifier) &&
                  dup_text(draft->callback_url, &task->callback_url) &&
+                 dup_text(draft->draft_task, &task->draft_task) &&
                  dup_text(draft->members, &task->members) &&
                  (draft->body.len > SIM_BODY_KEPT || dup_text(draft->body, &task->body));
     if (whole && draft->fault.any_task_action) {
@@ -249,8 +256,11 @@ static void view_fault(const struct sim_fault *fault, struct sim_view *view)
         view->resolution = sim_model_resolution(str_from(fault->final_resolution));
     if (fault->final_ratio[0] != '\0')
         view->ratio = sim_model_ratio(str_from(fault->final_ratio));
-    if (fault->final_duration > 0)
+    if (fault->final_duration > 0) {
         view->duration = (int)fault->final_duration;
+        view->frames = view->duration * SIM_FPS;
+        view->by_frames = false;
+    }
     if (fault->fail[0] != '\0')
         view->fail_code = fault->fail;
 }
@@ -272,15 +282,20 @@ void sim_task_view(const struct sim_task *task, int64_t now_us, struct sim_view 
     struct sim_view view = {.resolution = task->resolution,
                             .ratio = task->ratio,
                             .duration = task->duration,
+                            .frames =
+                                task->frames > 0 ? task->frames : task->duration * SIM_FPS,
+                            .by_frames = task->frames > 0,
                             .fail_code = task->fail_code,
                             .has_usage = true};
 
     view.status = status_at(task, now_us, &view.updated_us);
     if (task->fault != NULL && view.status != SIM_QUEUED && view.status != SIM_RUNNING)
         view_fault(task->fault, &view);
-    sim_model_size(view.resolution, view.ratio, &view.width, &view.height);
-    view.tokens = sim_model_tokens(view.resolution, view.ratio, view.duration, task->has_video,
-                                   task->input_ms);
+    sim_model_size(task->model, view.resolution, view.ratio, &view.width, &view.height);
+    view.tokens =
+        sim_model_tokens(view.width, view.height, view.frames, task->has_video, task->input_ms);
+    if (task->draft) /* Ark: a draft counts 0.6 with audio, 0.7 without */
+        view.tokens = view.tokens * (task->generate_audio ? 6 : 7) / 10;
     if (task->fault != NULL)
         view_usage(task->fault, &view);
     *ret_view = view;

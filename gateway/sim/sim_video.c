@@ -206,43 +206,50 @@ static enum err_code make_piece(struct sim *sim, const struct file *file, int wi
     return make(sim, file->name, argv, file->temporary, file->path, err);
 }
 
-static enum err_code make_frame(struct sim *sim, const struct file *piece,
+static enum err_code make_frame(struct sim *sim, const struct file *piece, int index,
                                 const struct file *file, struct err *err)
 {
-    /* Every piece ends with the same frame: -update keeps the last one. */
-    const char *argv[] = {"ffmpeg",    "-v",      "error", "-nostdin",      "-y", "-i",
-                          piece->path, "-update", "1",     file->temporary, NULL};
+    char filter[32];
+    const char *argv[] = {"ffmpeg",    "-v",  "error", "-nostdin",  "-y", "-i",
+                          piece->path, "-vf", filter,  "-frames:v", "1",  file->temporary,
+                          NULL};
 
+    (void)snprintf(filter, sizeof(filter), "select=eq(n\\,%d)", index);
     return make(sim, file->name, argv, file->temporary, file->path, err);
 }
 
 static enum err_code make_video(struct sim *sim, const struct file *piece, int pieces,
-                                const struct file *file, struct err *err)
+                                int frames, const struct file *file, struct err *err)
 {
-    char again[16];
-    const char *argv[] = {"ffmpeg",       "-v",        "error",      "-nostdin",      "-y",
-                          "-stream_loop", again,       "-i",         piece->path,     "-c",
-                          "copy",         "-movflags", "+faststart", file->temporary, NULL};
+    char again[16], count[16];
+    const char *argv[] = {"ffmpeg",        "-v",        "error", "-nostdin",  "-y",
+                          "-stream_loop",  again,       "-i",    piece->path, "-c",
+                          "copy",          "-frames:v", count,   "-movflags", "+faststart",
+                          file->temporary, NULL};
 
     (void)snprintf(again, sizeof(again), "%d", pieces - 1);
+    (void)snprintf(count, sizeof(count), "%d", frames);
     return make(sim, file->name, argv, file->temporary, file->path, err);
 }
 
-enum err_code sim_video_path(struct sim *sim, int width, int height, int seconds, bool hevc,
+enum err_code sim_video_path(struct sim *sim, int width, int height, int frames, bool hevc,
                              bool last_frame, char ret_path[320], struct err *err)
 {
+    const int piece_frames = hevc ? PIECE_H265 : PIECE_H264;
     struct file piece, wanted;
-    char stem[24], suffix[16];
+    char stem[24], suffix[24];
+    int last = (frames - 1) % piece_frames; /* a video repeats its piece */
 
     (void)snprintf(stem, sizeof(stem), "%dx%d-%s", width, height, hevc ? "h265" : "h264");
-    (void)snprintf(suffix, sizeof(suffix), "%ds.mp4", seconds);
+    (void)snprintf(suffix, sizeof(suffix), last_frame ? "frame%d.png" : "%df.mp4",
+                   last_frame ? last : frames);
     name_file(sim, &piece, stem, "piece.mp4");
-    name_file(sim, &wanted, stem, last_frame ? "last.png" : suffix);
+    name_file(sim, &wanted, stem, suffix);
     TRY(make_piece(sim, &piece, width, height, hevc, err));
     if (last_frame)
-        TRY(make_frame(sim, &piece, &wanted, err));
+        TRY(make_frame(sim, &piece, last, &wanted, err));
     else
-        TRY(make_video(sim, &piece, seconds * 24 / (hevc ? PIECE_H265 : PIECE_H264), &wanted,
+        TRY(make_video(sim, &piece, (frames + piece_frames - 1) / piece_frames, frames, &wanted,
                        err));
     (void)str_copy(ret_path, 320, str_from(wanted.path));
     return ERR_OK;

@@ -188,6 +188,63 @@ static void *visit(void *ctx)
     return NULL;
 }
 
+/* The frame's pixels as a hash, of a PNG or of a video's frame with that number. */
+static void hash_frame(const char *path, int index, char *dst, size_t size)
+{
+    char command[512];
+    size_t len = 0;
+
+    (void)snprintf(command, sizeof(command),
+                   "ffmpeg -v error -i %s -vf 'select=eq(n\\,%d),format=rgb24' -frames:v 1 "
+                   "-f md5 -",
+                   path, index);
+    FILE *out = popen(command, "r");
+
+    if (out != NULL) {
+        len = fread(dst, 1, size - 1, out);
+        CHECK_INT("ffmpeg", pclose(out), 0);
+    }
+    dst[len] = '\0';
+    CHECK_TRUE("hash", strncmp(dst, "MD5=", 4) == 0);
+}
+
+/* Of a number of frames that no second ends with: the PNG is the last of them. */
+static void last_of_frames(void)
+{
+    char url[256], video[128], png[128], last[64], before[64], still[64];
+    static const char *const wanted[] = {"nb_read_frames=57\n", "width=864\n", "height=480\n"};
+    char said[1024];
+
+    start_here();
+    struct id id = make_with("ep-1-0-pro", "a",
+                             ",\"return_last_frame\":true,\"frames\":57,"
+                             "\"resolution\":\"480p\"");
+
+    advance(1000);
+    (void)snprintf(video, sizeof(video), "%s/frames.mp4", folder);
+    (void)snprintf(png, sizeof(png), "%s/frames.png", folder);
+    (void)str_copy(url, sizeof(url), str_from(now(id, "video_url")));
+    struct reply reply = download(url, "");
+
+    save(reply.body, video);
+    reply_fini(&reply);
+    (void)str_copy(url, sizeof(url), str_from(now(id, "last_frame_url")));
+    reply = download(url, "");
+    save(reply.body, png);
+    reply_fini(&reply);
+    probe(video, said, sizeof(said));
+    for (size_t i = 0; i < COUNT_OF(wanted); i++)
+        CHECK_TRUE(wanted[i], strstr(said, wanted[i]) != NULL);
+    hash_frame(video, 56, last, sizeof(last));
+    hash_frame(video, 55, before, sizeof(before));
+    hash_frame(png, 0, still, sizeof(still));
+    CHECK_TEXT("the last frame", still, last);
+    CHECK_TRUE("not another", strcmp(still, before) != 0);
+    advance(86400000);
+    expect("a day later", download(url, ""), 403, "AccessDenied");
+    sim_stop(&sim);
+}
+
 /* All at once ask for a video that nobody made yet. */
 static void together(void)
 {
@@ -287,5 +344,6 @@ static void private_folder(void)
     CHECK_INT("tidy", system(base), 0);
 }
 
-CHECK_MAIN(CHECK_TEST(videos), CHECK_TEST(last_frame), CHECK_TEST(ranges), CHECK_TEST(together),
-           CHECK_TEST(inputs), CHECK_TEST(private_folder))
+CHECK_MAIN(CHECK_TEST(videos), CHECK_TEST(last_frame), CHECK_TEST(last_of_frames),
+           CHECK_TEST(ranges), CHECK_TEST(together), CHECK_TEST(inputs),
+           CHECK_TEST(private_folder))
