@@ -4,10 +4,14 @@
  * and rules are its own; it shares nothing with the gateway but base/, so the
  * two can disagree.
  *
- * Not imitated: the asset
- * plane (every asset:// is unknown), content moderation, audio tracks in the
- * videos, TLS, running-task concurrency (any number runs at once). Media links
- * are fetched only from loopback hosts over http; others count as fetched.
+ * Not imitated: the asset plane (every asset:// is unknown), content moderation,
+ * audio tracks in the videos, watermarks, what a fixed camera changes, TLS,
+ * running-task concurrency (any number runs at once), the choice of a ratio or a
+ * length by the model (adaptive is 16:9, -1 is 5 s). Media links are fetched only
+ * from loopback hosts over http; others count as fetched. Nobody has recorded, and
+ * this Ark assumes: the sizes of 2.5 but 480p 16:9 (those of 2.0), the headers of
+ * callbacks, the answers to an unknown draft or to a DELETE of a cancelled task,
+ * where draft_task_id and tools stand in an answer.
  *
  * Beside the data plane under /api/v3 it serves /media/ (results) and, to
  * loopback clients without a key, the control routes:
