@@ -279,7 +279,7 @@ def test_older_models_once_they_are_sold(ctx):
     for name in (PRO, ONE, "doubao-seedance-1-0-pro-fast", "doubao-seedance-1-0-lite-t2v",
                  "doubao-seedance-1-0-lite-i2v"):
         inst.cli("model", "set", name, "sold=on")
-    inst.wait_for_model(PRO)
+    inst.wait_for_model("doubao-seedance-1-0-lite-i2v")
     check_table(ctx, OLDER)
     check_table(ctx, [("1.5 for 13 s", pro(duration=13), "duration", pro(duration=-1)),
                       ("1.0 for 1 s", one(duration=1), "duration", one(duration=2)),
