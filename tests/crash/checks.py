@@ -31,7 +31,7 @@ def agree(attempt, stray):
         return attempt["identifier"] == stray.get("safety_identifier")
     made_us = stray["created_at"] * 1000000
     return (attempt["created_us"] - WINDOW_US <= made_us <= attempt["deadline_us"] + WINDOW_US
-            and attempt["sent_model"] == stray["model"]
+            and stray["model"] in (attempt["sent_model"], arkgate.DATED.get(attempt["sent_model"]))
             and (attempt["safety_identifier"] or "") == (stray.get("safety_identifier") or "")
             and attempt["seed"] in (None, stray["seed"])
             and all(attempt[name] == stray[name] for name in ("resolution", "ratio", "duration")))

@@ -123,8 +123,11 @@ class Context:
 
 def run_test(ctx, name, test):
     """passed, failed, skipped of one function."""
+    import arkgate
+
     ctx.failures = []
     begun = time.monotonic()
+    arkgate.current_test = f"{os.path.basename(test.__code__.co_filename)}::{name}"
     try:
         test(ctx)
     except Skip as why:

@@ -4,9 +4,10 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
-from arkgate import BASE, text_to_video
+from arkgate import BASE, ENDPOINTS, text_to_video
 
 VOLCARK = "/volcark/api/v3/contents/generations/tasks"
+FAST = "doubao-seedance-2-0-fast"
 # The order in which Ark sends them; what does not apply is left out.
 ORDER = ["id", "model", "status", "safety_identifier", "error", "content", "usage", "created_at",
          "updated_at", "seed", "resolution", "ratio", "duration", "framespersecond", "service_tier",
@@ -131,7 +132,23 @@ def test_the_model_is_echoed_as_it_was_asked_for(ctx):
         upstream[task_id] = dated
     sent = {task["id"]: task["model"] for task in inst.sim.tasks()}
     for task_id, dated in upstream.items():
-        ctx.equal(f"what the simulator got for {task_id}", sent[task_id], dated)
+        ctx.equal(f"what the simulator made of {task_id}", sent[task_id], dated)
+
+
+def test_the_model_is_sent_as_the_operator_mapped_it(ctx):
+    """An endpoint where there is one, else the dated id; the tenant sees neither."""
+    inst = ctx.new()
+    for mapped, sent in ((ENDPOINTS[FAST], ENDPOINTS[FAST]), ("", FAST + "-260128")):
+        if not mapped:
+            inst.serve.stop()
+            inst.cli("upstream", "add", "plain", "--base-url", inst.sim.url + "/api/v3", "--api-key-file", inst.key_file)
+            inst.cli("upstream", "drain", "main")
+            inst.start_serve()
+        task_id = inst.serve.create(inst.token, text_to_video(model=FAST, resolution="480p")).json["id"]
+        task = inst.serve.wait_until(inst.token, task_id)
+        ctx.equal(f"{sent}: shown", task["model"], FAST)
+        ctx.equal(f"{sent}: sent", inst.rows("SELECT sent_model FROM attempt ORDER BY task_id DESC LIMIT 1")[0]
+                  ["sent_model"], sent)
 
 
 def test_nulls_of_the_official_sdk_count_as_absent(ctx):
