@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from arkgate import BASE, text_to_video, wait_for
+from arkgate import BASE, CANARY, ENDPOINTS, Answer, check_canary, text_to_video, wait_for
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs"))
 import check_reference  # noqa: E402  (reads the route tables)
@@ -263,3 +263,23 @@ def test_a_rotated_token_sees_what_the_old_one_made(ctx):
     for target, body in before.items():
         ctx.equal(f"the same {target}", inst.serve.call("GET", target, inst.names["mine rotated"]).body, body)
     check_hidden(ctx, inst, "mine rotated", "tenant", ("queued", "succeeded"))
+
+
+def test_the_upstream_s_secrets_would_be_noticed(ctx):
+    """Every answer that a test gets is searched for a word: it is there to be found."""
+    inst = world(ctx)
+    sent = {row["sent_model"] for row in inst.rows("SELECT sent_model FROM attempt")}
+    ctx.equal("what goes upstream holds the word", sent, {ENDPOINTS["doubao-seedance-2-0"]})
+    with open(inst.key_file, encoding="ascii") as file:
+        ctx.true("so does the key", CANARY in file.read())
+    check_canary("nothing in it", Answer(200, [("A", "b")], b"{}", "OK"))
+    for what, answer in {"body": Answer(200, [], f'{{"model":"ep-{CANARY}-base"}}'.encode()),
+                         "capitals": Answer(200, [], CANARY.upper().encode()),
+                         "header": Answer(200, [("Via", CANARY)], b""),
+                         "header's name": Answer(200, [(f"X-{CANARY}", "")], b""),
+                         "reason": Answer(400, [], b"", CANARY)}.items():
+        try:
+            check_canary(what, answer)
+        except AssertionError:
+            continue
+        ctx.fail(f"{what}: the word was not noticed")
