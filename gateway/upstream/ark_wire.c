@@ -165,7 +165,7 @@ bool ark_wire_created(struct str body, char ret_id[TASK_ID_MAX + 1])
 static bool is_word_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.';
+           c == '-' || c == '_' || c == '.' || c == '*';
 }
 
 static bool is_punctuation(char c)
@@ -187,6 +187,45 @@ static bool all_digits_or_long_hex(struct str word)
     return (digits == word.len && word.len >= 8) || (hex == word.len && word.len >= 24);
 }
 
+/* Keys, endpoints and accounts under whatever name mix both and are long; the masks of keys
+ * are stars. Ark's own words ("reference_image", "1080p", "H.265") do not or are not. */
+static bool is_like_an_id(struct str word)
+{
+    enum { MIXED_MIN = 12 };
+    size_t digits = 0, letters = 0;
+
+    for (size_t i = 0; i < word.len; i++) {
+        char c = word.ptr[i];
+
+        digits += c >= '0' && c <= '9';
+        letters += (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (i > 0 && c == '*' && word.ptr[i - 1] == '*')
+            return true;
+    }
+    return digits > 0 && letters > 0 && word.len >= MIXED_MIN;
+}
+
+/* "ark.internal.example", "10.1.2.3", but neither "15.2" nor "content.image_url.url". */
+static bool is_like_a_host(struct str word)
+{
+    static const char *const ends[] = {".com", ".cn", ".net", ".org", ".io", ".local"};
+    size_t dots = 0;
+
+    for (size_t i = 0; i < word.len; i++) {
+        if (word.ptr[i] == '_')
+            return false;
+        dots += word.ptr[i] == '.';
+    }
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        struct str end = str_from(ends[i]);
+
+        if (word.len > end.len &&
+            str_eq_nocase((struct str){word.ptr + word.len - end.len, end.len}, end))
+            return true;
+    }
+    return dots >= 2;
+}
+
 /* What stands in for a word, or NULL to keep it. */
 static const char *stand_in(struct str word)
 {
@@ -197,7 +236,9 @@ static const char *stand_in(struct str word)
         return "the task";
     if (str_starts_nocase(word, STR("ag-")) && word.len > 20)
         return "(hidden)";
-    return all_digits_or_long_hex(word) ? "(hidden)" : NULL;
+    return all_digits_or_long_hex(word) || is_like_an_id(word) || is_like_a_host(word)
+               ? "(hidden)"
+               : NULL;
 }
 
 /* Ark ends messages with its own request id; ours follows in its place. */

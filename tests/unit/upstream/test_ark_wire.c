@@ -407,6 +407,17 @@ static void test_redaction(void)
         {"of account 2100123456. Please", "of account (hidden). Please"},
         {"at most 1234567 pixels", "at most 1234567 pixels"},
         {"must be less than or equal to 15.2 for", "must be less than or equal to 15.2 for"},
+        /* hosts, keys, and whatever else mixes letters and digits */
+        {"upstream ark-a.internal.example, key", "upstream (hidden), key"},
+        {"at https://ark.cn-beijing.volces.com/api", "at https://(hidden)/api"},
+        {"from 10.1.2.3:80", "from (hidden):80"},
+        {"host gateway.local.", "host (hidden)."},
+        {"key ak12-****", "key (hidden)"},
+        {"key 1f0e2d3c-aaaa-bbbb-cccc-0123456789ab", "key (hidden)"},
+        {"account main-2100000001", "account (hidden)"},
+        {"`content.image_url.url` and content.text", "`content.image_url.url` and content.text"},
+        {"H.265 at 1080p, 1920x1080, 24.0 fps", "H.265 at 1080p, 1920x1080, 24.0 fps"},
+        {"InputImageSensitiveContentDetected", "InputImageSensitiveContentDetected"},
         /* request ids */
         {"bad. Request id: 021786948402615b71a54db2718758900f1b5b7cc45ea65c7ca6e", "bad."},
         {"bad. Request ID: 0217", "bad."},
