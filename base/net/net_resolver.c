@@ -17,7 +17,7 @@ enum {
     THREADS_DEFAULT = 4,
     THREADS_MAX = 64,
     QUEUE_DEFAULT = 256,  /* one for every request in work at a time */
-    CACHE_MAX = 1024,     /* about 0.5 MB with three addresses each, 8 MB at worst */
+    CACHE_MAX = 1024,     /* under 1 MB with three addresses each, 9 MB at worst */
     BUCKETS = 512,        /* for CACHE_MAX and the queue: two or three entries each */
     STACK_BYTES = 1 << 20 /* getaddrinfo loads modules and keeps answers on its stack */
 };
