@@ -418,6 +418,7 @@ static void test_sharing(void)
     for (int i = 0; i < CALLERS; i++)
         CHECK_INT("answered", caller_join(&callers[i]), ERR_OK);
     CHECK_INT("no more lookups", fake_calls(), 3);
+    await_running(0); /* nobody waits for the third; the next test must not meet it */
 }
 
 /* One host is being looked up, two wait, and there is no room for a fourth. */
