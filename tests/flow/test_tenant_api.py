@@ -122,7 +122,7 @@ def test_models_are_what_creates_take(ctx):
     ctx.true("the three", {"doubao-seedance-2-0", "doubao-seedance-2-0-fast", "doubao-seedance-2-0-mini"} <=
              set(models), list(models))
     ctx.equal("one in full", models["doubao-seedance-2-0-fast"],
-              {"name": "doubao-seedance-2-0-fast", "resolutions": ["480p", "720p"],
+              {"name": "doubao-seedance-2-0-fast", "aliases": ["doubao-seedance-2-0-fast-260128"], "resolutions": ["480p", "720p"],
                "ratios": ["16:9", "4:3", "1:1", "3:4", "9:16", "21:9", "adaptive"],
                "duration": {"min": 4, "max": 15, "auto": True}})
     for name, model in models.items():

@@ -17,8 +17,8 @@ enum { PATIENCE_US = 20000000, SHORT_US = 20000 };
 #define PORT "its port must be 80, 443 or above 1023"
 #define HOST "its host is not a valid name or address"
 #define UNUSUAL "its host or port is not written in the usual form"
-#define PRIVATE "its host is not a public address"
-#define UNRESOLVED "its host does not resolve"
+#define PRIVATE "its host must resolve, and to public addresses alone"
+#define UNRESOLVED "its host must resolve, and to public addresses alone"
 #define MALFORMED "is not a valid URL"
 #define ANY_REFUSAL "*" /* which words depends on libcurl's version */
 
