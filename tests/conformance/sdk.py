@@ -9,6 +9,7 @@ import threading
 
 from arkgate import BASE, http_call, wait_for
 from volcenginesdkarkruntime import Ark, AsyncArk
+from volcenginesdkarkruntime._exceptions import ArkAPIError
 
 MODEL = "doubao-seedance-2-0-260128"
 NEVER = "cgt-20260101000000-zzzzz"
@@ -58,8 +59,6 @@ class Tasks:
 
     def refused(self, call, *arguments, **members):
         """The SDK's exception, or an AssertionError because there was none."""
-        from volcenginesdkarkruntime._exceptions import ArkAPIError
-
         try:
             answer = getattr(self, call)(*arguments, **members)
         except ArkAPIError as error:
