@@ -160,7 +160,8 @@ static enum err_code look_up(struct net_resolver *resolver, struct str host,
     case ERR_INVALID:
         return err_set(err, ERR_INVALID, bad_host);
     case ERR_NOT_FOUND:
-        return err_set(err, ERR_INVALID, "its host must resolve, and to public addresses alone");
+        return err_set(err, ERR_INVALID,
+                       "its host must resolve, and to public addresses alone");
     case ERR_TOO_LARGE:
         return err_set(err, ERR_INVALID, "its host has more than %d addresses",
                        NET_ADDRESSES_MAX);
@@ -182,7 +183,8 @@ static enum err_code check_host(struct net_resolver *resolver, struct str host,
         TRY(look_up(resolver, host, deadline_mono_us, &addresses, err));
     for (size_t i = 0; i < addresses.count && !allow_private; i++) {
         if (!net_address_is_public((const struct sockaddr *)&addresses.items[i]))
-            return err_set(err, ERR_INVALID, "its host must resolve, and to public addresses alone");
+            return err_set(err, ERR_INVALID,
+                           "its host must resolve, and to public addresses alone");
     }
     return ERR_OK;
 }

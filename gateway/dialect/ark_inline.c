@@ -4,17 +4,18 @@
  * Whether a model takes a value is judged by gateway/task. */
 #include "gateway/dialect/ark_parts.h"
 
-enum { PAIRS_MAX = 32 }; /* there are nine names; more pairs are not read */
+enum { PAIRS_MAX = 32 }; /* there are eight names; more pairs are not read */
 
-enum inline_name { RESOLUTION, RATIO, DURATION, FRAMES, SEED, INLINE_NAMES };
+/* OTHER: what Ark heeds too, and what costs nothing. */
+enum inline_name { RESOLUTION, RATIO, DURATION, FRAMES, SEED, OTHER, INLINE_NAMES };
 
-/* Ark also knows --fps, --cf and --wm: they cost nothing. */
-static const char *const names[INLINE_NAMES][2] = {
+static const char *const names[INLINE_NAMES][6] = {
     [RESOLUTION] = {"--rs", "--resolution"},
     [RATIO] = {"--rt", "--ratio"},
     [DURATION] = {"--dur", "--duration"},
     [FRAMES] = {"--frames", NULL},
     [SEED] = {"--seed", NULL},
+    [OTHER] = {"--fps", "--framespersecond", "--cf", "--camerafixed", "--wm", "--watermark"},
 };
 
 static bool is_space(char c)
@@ -57,6 +58,7 @@ static void take(enum inline_name name, struct str value, struct draft_inline *f
     case SEED:
         found->has_seed = read_number(value, &found->seed);
         break;
+    case OTHER:
     case INLINE_NAMES:
         break;
     }
@@ -75,14 +77,15 @@ static enum inline_name name_of(struct str word)
 
 void ark_inline_read(struct str prompt, struct draft_inline *inout_found)
 {
-    bool seen[INLINE_NAMES + 1] = {false};
+    bool seen[INLINE_NAMES] = {false};
 
-    /* Backwards: the last word on a name is the one that counts. */
+    /* Backwards: the last word on a name is the one that counts, and any other word ends
+     * the run. */
     for (int pairs = 0; pairs < PAIRS_MAX; pairs++) {
         struct str value = cut_last_word(&prompt), word = cut_last_word(&prompt);
         enum inline_name name = name_of(word);
 
-        if (word.len < 3 || word.ptr[0] != '-' || word.ptr[1] != '-')
+        if (name == INLINE_NAMES)
             return;
         if (!seen[name])
             take(name, value, inout_found);

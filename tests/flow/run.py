@@ -150,7 +150,7 @@ def run_file(path):
     total = [0, 0, 0]
     only = os.environ.get("ARKGATE_TEST_ONLY")
     try:
-        for name, test in vars(module).items():
+        for name, test in list(vars(module).items()):
             if name.startswith("test_") and callable(test) and only in (None, name):
                 total = [a + b for a, b in zip(total, run_test(ctx, name, test))]
         if ctx.installations:

@@ -178,4 +178,4 @@ def test_nothing_of_the_upstream_shows(ctx):
     inst = ctx.shared
     for path in (BALANCE, LIMITS):
         text = inst.serve.call("GET", path, inst.token).body.decode()
-        ctx.equal(path, re.findall(r"ark-test-key|127\.0\.0\.1|main|-26\d{4}", text), [])
+        ctx.equal(path, re.findall(r"ark-test-key|127\.0\.0\.1|main|ep-", text), [])

@@ -156,6 +156,8 @@ def world(ctx):
         inst.sim.fault("list", -1, status=500)  # nobody learns more about any of them
         inst.serve.stop()
         inst.start_serve(STILL)
+        inst.cli("model", "set", DRAFTING, "sold=on")
+        inst.wait_for_model(DRAFTING)
         inst.names["stranger"] = inst.add_tenant("other", "50")
         inst.names["stranger's own"] = inst.cli_json("token", "add", "other", "--visibility", "own")["token"]
         wait_for("the new tenant's tokens work", lambda: inst.serve.get(
