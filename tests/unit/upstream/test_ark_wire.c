@@ -415,7 +415,8 @@ static void test_redaction(void)
         {"key ak12-****", "key (hidden)"},
         {"key 1f0e2d3c-aaaa-bbbb-cccc-0123456789ab", "key (hidden)"},
         {"account main-2100000001", "account (hidden)"},
-        {"`content.image_url.url` and content.text", "`content.image_url.url` and content.text"},
+        {"`content.image_url.url` and content.text",
+         "`content.image_url.url` and content.text"},
         {"H.265 at 1080p, 1920x1080, 24.0 fps", "H.265 at 1080p, 1920x1080, 24.0 fps"},
         {"InputImageSensitiveContentDetected", "InputImageSensitiveContentDetected"},
         /* request ids */
