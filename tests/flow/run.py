@@ -122,13 +122,13 @@ class Context:
             inst.close()
 
 
-def run_test(ctx, name, test):
+def run_test(ctx, path, name, test):
     """passed, failed, skipped of one function."""
     import arkgate
 
     ctx.failures = []
     begun = time.monotonic()
-    arkgate.current_test = f"{os.path.basename(test.__code__.co_filename)}::{name}"
+    arkgate.current_test = f"{path}::{name}"
     try:
         test(ctx)
     except Skip as why:
@@ -152,7 +152,7 @@ def run_file(path):
     try:
         for name, test in list(vars(module).items()):
             if name.startswith("test_") and callable(test) and only in (None, name):
-                total = [a + b for a, b in zip(total, run_test(ctx, name, test))]
+                total = [a + b for a, b in zip(total, run_test(ctx, os.path.basename(path), name, test))]
         if ctx.installations:
             troubles = ctx.finish()
             total[1 if troubles else 0] += 1
