@@ -34,7 +34,8 @@ static void decode(struct str body, struct decoded *ret_decoded)
     decoded->code = json_parse(&decoded->arena, body, &decoded->doc, &decoded->err);
     CHECK_INT("the body is JSON", decoded->code, ERR_OK);
     if (decoded->code == ERR_OK)
-        decoded->code = ark_decode_create(decoded->doc, body, &decoded->draft, &decoded->err);
+        decoded->code = ark_decode_create(decoded->doc, body, &decoded->arena, &decoded->draft,
+                                          &decoded->err);
 }
 
 /* field NULL: accepted. */
@@ -107,12 +108,12 @@ static void test_types(void)
         {"generate_audio", "ynnnnnynnnn"},
         {"return_last_frame", "ynnnnnynnnn"},
         {"watermark", "ynnnnnynnnn"},
-        {"draft", "ynnnnnnnnnn"},        /* true is not served */
-        {"camera_fixed", "ynnnnnnnnnn"}, /* likewise */
-        {"frames", "ynnnnnnnnnn"},
+        {"draft", "ynnnnnynnnn"},
+        {"camera_fixed", "ynnnnnynnnn"},
+        {"frames", "ynynnnnnnnn"},
         {"tools", "ynnnnnnnnnn"},
-        {"callback_url", "ynnnnnnnnnn"},
-        {"CallbackURL", "ynnnnnnnnnn"},
+        {"callback_url", "yynnnnnnnny"}, /* where it leads is judged elsewhere */
+        {"CallbackURL", "yynnnnnnnny"},
         /* not ours to judge */
         {"framespersecond", "yyyyyyyyyyy"},
         {"something_new", "yyyyyyyyyyy"},
@@ -156,16 +157,12 @@ static void test_bounds(void)
         {BODY(",\"ratio\":\"\""), "ratio"},
         {BODY(",\"service_tier\":\"\""), "service_tier"},
         {BODY(",\"safety_identifier\":\"\""), NULL},
+        /* Which models have them is judged elsewhere. */
         {BODY(",\"draft\":false"), NULL},
-        {BODY(",\"draft\":true"), "draft"},
-        {BODY(",\"camera_fixed\":false"), NULL},
-        {BODY(",\"camera_fixed\":true"), "camera_fixed"},
-        {BODY(",\"frames\":0"), "frames"},
-        {BODY(",\"tools\":[{\"type\":\"web_search\"}]"), "tools"},
-        {BODY(",\"callback_url\":\"https://example.com/\""), "callback_url"},
-        {BODY(",\"callback_url\":\"\""), "callback_url"},
-        {BODY(",\"callback_url\":null,\"CallbackURL\":\"https://example.com/\""),
-         "CallbackURL"},
+        {BODY(",\"draft\":true"), NULL},
+        {BODY(",\"camera_fixed\":true"), NULL},
+        {BODY(",\"frames\":0"), NULL},
+        {BODY(",\"frames\":-2147483649"), NULL},
         {BODY(",\"callbackurl\":\"https://example.com/\""), NULL},
     };
 
@@ -268,17 +265,27 @@ static void test_content_items(void)
         {ITEM("{\"type\":\"texts\",\"text\":\"x\"}"), "content[0].type"},
         {ITEM("{\"type\":\"file_url\",\"file_url\":{\"url\":\"https://x\"}}"),
          "content[0].type"},
-        {ITEM("{\"type\":\"draft_task\",\"draft_task\":{\"id\":\"cgt-1\"}}"),
-         "content[0].type"},
+        {ITEM("{\"type\":\"draft_task\",\"draft_task\":{\"id\":\"cgt-1\"}}"), NULL},
+        {ITEM("{\"type\":\"draft_task\",\"draft_task\":{\"id\":\"\"}}"),
+         "content[0].draft_task.id"},
+        {ITEM("{\"type\":\"draft_task\",\"draft_task\":{\"id\":null}}"),
+         "content[0].draft_task.id"},
+        {ITEM("{\"type\":\"draft_task\",\"draft_task\":{\"id\":7}}"),
+         "content[0].draft_task.id"},
+        {ITEM("{\"type\":\"draft_task\",\"draft_task\":{\"Id\":\"cgt-1\"}}"),
+         "content[0].draft_task.id"},
+        {ITEM("{\"type\":\"draft_task\",\"draft_task\":\"cgt-1\"}"), "content[0].draft_task"},
+        {ITEM("{\"type\":\"draft_task\",\"id\":\"cgt-1\"}"), "content[0].draft_task"},
+        {ITEM("{\"type\":\"draft_task\",\"draft_task\":{\"id\":\"a\"}},"
+              "{\"type\":\"draft_task\",\"draft_task\":{\"id\":\"b\"}}"),
+         "content[1]"},
         {ITEM("{\"type\":\"text\"}"), "content[0].text"},
         {ITEM("{\"type\":\"text\",\"text\":null}"), "content[0].text"},
         {ITEM("{\"type\":\"text\",\"text\":7}"), "content[0].text"},
         {ITEM("{\"type\":\"text\",\"text\":[\"x\"]}"), "content[0].text"},
         {ITEM("{\"type\":\"text\",\"text\":\"\"}"), NULL}, /* blank is judged elsewhere */
-        {ITEM("{\"type\":\"text\",\"text\":\"a cat --rs 4k\"}"), "content[0].text"},
-        {ITEM("{\"type\":\"text\",\"text\":\"a cat --DUR\\t15\"}"), "content[0].text"},
-        {ITEM("{\"type\":\"text\",\"text\":\"--ratio=1:1\"}"), "content[0].text"},
-        {ITEM("{\"type\":\"text\",\"text\":\"a cat --rsvp now --wm true -- rs\"}"), NULL},
+        /* Parameters in a prompt are weak: never an error. */
+        {ITEM("{\"type\":\"text\",\"text\":\"a cat --rs 4k --dur x --rt\"}"), NULL},
         {ITEM("{\"type\":\"image_url\"}"), "content[0].image_url"},
         {ITEM("{\"type\":\"image_url\",\"image_url\":\"https://x\"}"), "content[0].image_url"},
         {ITEM("{\"type\":\"image_url\",\"video_url\":{\"url\":\"https://x\"}}"),
@@ -361,7 +368,9 @@ static void test_counts(void)
     CHECK_INT("audios", decoded.draft.audios, 1);
     CHECK_INT("first", decoded.draft.first_frames, 1);
     CHECK_INT("last", decoded.draft.last_frames, 1);
+    CHECK_INT("references", decoded.draft.references, 5);
     CHECK_TRUE("a blank text is none", !decoded.draft.has_text);
+    CHECK_INT("no draft", decoded.draft.draft_task.len, 0);
 }
 
 static void test_number_of_items(void)
@@ -381,7 +390,18 @@ static void test_number_of_items(void)
     }
 }
 
-/* Anything that begins so, wherever it stands. */
+/* Bodies and the member that the first asset stands in; "" none. */
+static void check_asset(const char *what, struct str body, const char *field)
+{
+    CLEANUP(decoded_fini) struct decoded decoded = {0};
+
+    decode(body, &decoded);
+    CHECK_INT(what, decoded.code, ERR_OK);
+    CHECK_TEXT(what, decoded.draft.asset_field, field);
+}
+
+/* Anything that begins so, wherever it stands, is noted: whether there is such an asset is
+ * said after the parameters. */
 static void test_assets(void)
 {
     static const struct row rows[] = {
@@ -401,16 +421,32 @@ static void test_assets(void)
         {BODY(",\"new\":[\"x\",\"asset://\"]"), "new[1]"},
         {"{\"model\":\"asset://1\"," CONTENT "}", "model"},
         /* No asset: not at the beginning, no URL, only a name. */
-        {BODY(",\"new\":\"my asset://1\""), NULL},
-        {BODY(",\"new\":\"asset:/1\""), NULL},
-        {BODY(",\"new\":\"assets://1\""), NULL},
-        {BODY(",\"asset://1\":\"x\""), NULL},
+        {BODY(",\"new\":\"my asset://1\""), ""},
+        {BODY(",\"new\":\"asset:/1\""), ""},
+        {BODY(",\"new\":\"assets://1\""), ""},
+        {BODY(",\"asset://1\":\"x\""), ""},
+        {BODY(""), ""},
+        /* The first of several. */
+        {"{\"z\":\"asset://1\",\"model\":\"m\",\"a\":\"asset://2\"," CONTENT "}", "z"},
     };
 
-    check_rows(rows, COUNT_OF(rows));
-    check_long("new", "asset://", 1000, "new");       /* 8 kB */
-    check_long("new", "\\u0041sset://", 1000, "new"); /* and escaped */
-    check_long("new", "x", 8000, NULL);
+    CLEANUP(buf_fini) struct buf body = {0};
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        check_asset(rows[i].body, str_from(rows[i].body), rows[i].field);
+
+    /* Long ones, plain and escaped. */
+    static const char *const begins[] = {"asset://", "\\u0041sset:\\/\\/", "x"};
+
+    for (size_t i = 0; i < COUNT_OF(begins); i++) {
+        buf_init(&body, 1 << 20);
+        buf_puts(&body, "{\"model\":\"m\"," CONTENT ",\"new\":\"");
+        for (int count = 0; count < 1000; count++)
+            buf_puts(&body, begins[i]);
+        buf_puts(&body, "\"}");
+        check_asset(begins[i], buf_str(&body), begins[i][0] == 'x' ? "" : "new");
+        buf_fini(&body);
+    }
 }
 
 static void test_long_prompts_and_urls(void)
@@ -440,7 +476,10 @@ static void test_whole_draft(void)
                                "\"seed\":42,\"priority\":3,\"execution_expires_after\":7200,"
                                "\"service_tier\":\"default\",\"safety_identifier\":\"user-1\","
                                "\"generate_audio\":false,\"return_last_frame\":true,"
-                               "\"watermark\":true,\"references\":{\"audio\":[\"https://x\"]}}";
+                               "\"watermark\":true,\"references\":{\"audio\":[\"https://x\"]},"
+                               "\"draft\":true,\"camera_fixed\":true,\"frames\":29,"
+                               "\"tools\":[{\"type\":\"web_search\"}],"
+                               "\"callback_url\":\"https://cb.example/\"}";
     CLEANUP(decoded_fini) struct decoded decoded = {0};
     const struct task_draft *draft = &decoded.draft;
 
@@ -461,6 +500,11 @@ static void test_whole_draft(void)
     CHECK_TRUE("last frame", draft->last_frame);
     CHECK_TRUE("audio reference", draft->references_audio);
     CHECK_TRUE("text", draft->has_text);
+    CHECK_TRUE("draft", draft->has_draft && draft->draft);
+    CHECK_TRUE("camera", draft->camera_fixed);
+    CHECK_TRUE("frames", draft->has_frames && draft->frames == 29);
+    CHECK_TRUE("tool", draft->web_search);
+    CHECK_TRUE("callback", str_is(draft->callback_url, "https://cb.example/"));
     CHECK_INT("key", draft->idempotency_key.len, 0);
 }
 
@@ -476,6 +520,7 @@ static void test_bare_draft(void)
         BODY(",\"return_last_frame\":false,\"references\":{\"audio\":null}"),
         BODY(",\"references\":{\"image\":[\"https://x\"]}"),
         BODY(",\"references\":[\"audio\"]"),
+        BODY(",\"frames\":null,\"camera_fixed\":null,\"CallbackURL\":null"),
     };
 
     for (size_t i = 0; i < COUNT_OF(bodies); i++) {
@@ -489,7 +534,284 @@ static void test_bare_draft(void)
         CHECK_TRUE(bodies[i], !draft->has_duration && !draft->has_seed && !draft->has_audio);
         CHECK_TRUE(bodies[i], !draft->has_priority && !draft->has_expires_after);
         CHECK_TRUE(bodies[i], !draft->last_frame && !draft->references_audio);
+        CHECK_TRUE(bodies[i], !draft->has_draft && !draft->draft && !draft->camera_fixed);
+        CHECK_TRUE(bodies[i], !draft->has_frames && !draft->web_search);
+        CHECK_TRUE(bodies[i], draft->callback_url.len == 0 && draft->edit_count == 0);
+        CHECK_TRUE(bodies[i], draft->draft_task.len == 0 && draft->patch.at.len == 0);
+        CHECK_TRUE(bodies[i], draft->in_prompt.resolution.len == 0 &&
+                                  draft->in_prompt.ratio.len == 0 &&
+                                  !draft->in_prompt.has_duration &&
+                                  !draft->in_prompt.has_frames && !draft->in_prompt.has_seed);
     }
+}
+
+/* ---- what goes on to Ark --------------------------------------------------- */
+
+/* The body with the draft's edits and, when json is not NULL, the draft task's id as json;
+ * made as the sender makes it. The caller frees it. */
+static char *outgoing(struct decoded *decoded, const char *json)
+{
+    struct task_draft *draft = &decoded->draft;
+    struct json_edit edits[1 + DRAFT_EDITS_MAX] = {{"model", STR("\"sent\"")}};
+    struct json_patch patch = {0};
+    struct json_slices slices = {0};
+    struct err err = {0};
+    char *text, *end;
+
+    CHECK_TRUE("few edits", draft->edit_count <= DRAFT_EDITS_MAX);
+    memcpy(edits + 1, draft->edits, draft->edit_count * sizeof(*edits));
+    if (json != NULL)
+        patch = (struct json_patch){draft->draft_task_at, str_from(json)};
+    CHECK_OK(
+        "splice",
+        json_splice(&decoded->arena, draft->body, edits, draft->edit_count + 1, &slices, &err),
+        &err);
+    CHECK_OK("patch", json_splice_patch(&decoded->arena, &patch, &slices, &err), &err);
+    text = end = malloc(slices.len + 1);
+    ASSERT(text != NULL);
+    for (size_t i = 0; i < slices.count; i++) {
+        memcpy(end, slices.items[i].ptr, slices.items[i].len);
+        end += slices.items[i].len;
+    }
+    CHECK_INT("length", end - text, slices.len);
+    *end = '\0';
+    CHECK_OK("JSON", json_gate(str_from(text), &err), &err);
+    return text;
+}
+
+#define SENT(more) "{\"model\":\"sent\"," CONTENT more "}"
+
+/* Trimmed, under one name, and nothing of a name that it shadows. */
+static void test_callbacks(void)
+{
+    static const struct {
+        const char *body, *url, *sent;
+    } rows[] = {
+        {BODY(""), "", SENT("")},
+        {BODY(",\"callback_url\":null,\"CallbackURL\":null"), "", SENT("")},
+        {BODY(",\"callback_url\":\"https://a.example/\""), "https://a.example/",
+         SENT(",\"callback_url\":\"https://a.example/\"")},
+        {BODY(",\"callback_url\":\" \\t\\r\\nhttps://a.example/ \\n\",\"x\":1"),
+         "https://a.example/", SENT(",\"callback_url\":\"https://a.example/\",\"x\":1")},
+        {BODY(",\"callback_url\":\"https:\\/\\/a.example\\/?a=1\\u0026b=2\""),
+         "https://a.example/?a=1&b=2",
+         SENT(",\"callback_url\":\"https://a.example/?a=1&b=2\"")},
+        {BODY(",\"CallbackURL\":\"https://a.example/\""), "https://a.example/",
+         SENT(",\"callback_url\":\"https://a.example/\"")},
+        {BODY(",\"CallbackURL\":\" https://a.example/\",\"callback_url\":null,\"x\":1"),
+         "https://a.example/", SENT(",\"callback_url\":\"https://a.example/\",\"x\":1")},
+        /* A shadowed one is not looked at, whatever it is, and does not go on. */
+        {BODY(",\"callback_url\":\"https://a.example/\",\"CallbackURL\":\"http://b/\""),
+         "https://a.example/", SENT(",\"callback_url\":\"https://a.example/\"")},
+        {BODY(",\"CallbackURL\":[{}],\"callback_url\":\"https://a.example/\""),
+         "https://a.example/", SENT(",\"callback_url\":\"https://a.example/\"")},
+        {BODY(",\"CallbackURL\":\"  \",\"callback_url\":\"https://a.example/\""),
+         "https://a.example/", SENT(",\"callback_url\":\"https://a.example/\"")},
+        {BODY(",\"callback_url\":\"https://a.example/\",\"CallbackURL\":null"),
+         "https://a.example/", SENT(",\"callback_url\":\"https://a.example/\"")},
+        /* Whatever is in it, what goes on is JSON and says the same. */
+        {BODY(",\"callback_url\":\"https://a/\\\"},\\\\\\u0001\\u00e9\""),
+         "https://a/\"},\\\x01\xc3\xa9",
+         SENT(",\"callback_url\":\"https://a/\\\"},\\\\\\u0001\xc3\xa9\"")},
+        /* Only these two names. */
+        {BODY(",\"callbackUrl\":\"http://b/\""), "", SENT(",\"callbackUrl\":\"http://b/\"")},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CLEANUP(decoded_fini) struct decoded decoded = {0};
+
+        decode(str_from(rows[i].body), &decoded);
+        CHECK_OK(rows[i].body, decoded.code, &decoded.err);
+        CHECK_TRUE(rows[i].body, str_is(decoded.draft.callback_url, rows[i].url));
+        char *sent = outgoing(&decoded, NULL);
+
+        CHECK_TEXT(rows[i].body, sent, rows[i].sent);
+        free(sent);
+    }
+}
+
+static void test_callbacks_refused(void)
+{
+    static const struct row rows[] = {
+        {BODY(",\"callback_url\":\"\""), "callback_url"},
+        {BODY(",\"callback_url\":\" \\t\\n \""), "callback_url"},
+        {BODY(",\"callback_url\":\"\",\"CallbackURL\":\"https://a.example/\""), "callback_url"},
+        {BODY(",\"callback_url\":false,\"CallbackURL\":\"https://a.example/\""),
+         "callback_url"},
+        {BODY(",\"callback_url\":{\"url\":\"https://a.example/\"}"), "callback_url"},
+        {BODY(",\"CallbackURL\":\"\""), "CallbackURL"},
+        {BODY(",\"callback_url\":null,\"CallbackURL\":\" \""), "CallbackURL"},
+        {BODY(",\"callback_url\":null,\"CallbackURL\":7"), "CallbackURL"},
+    };
+
+    check_rows(rows, COUNT_OF(rows));
+    check_long("callback_url", "x", 2048, NULL);
+    check_long("callback_url", "x", 2049, "callback_url");
+    check_long("CallbackURL", "x", 2049, "CallbackURL");
+    check_long("callback_url", " ", 100000, "callback_url");
+    check_long("callback_url", "\\u0001", 2048, NULL); /* six bytes of each go on */
+    check_long("callback_url", "\\u00e9", 1024, NULL);
+    check_long("callback_url", "\\u00e9", 1025, "callback_url");
+}
+
+static void test_tools(void)
+{
+    static const struct {
+        const char *tools;
+        bool accepted;
+    } rows[] = {
+        {"[{\"type\":\"web_search\"}]", true},
+        {"[ { \"type\" : \"web\\u005fsearch\" } ]", true},
+        {"[]", false},
+        {"{}", false},
+        {"{\"type\":\"web_search\"}", false},
+        {"[{}]", false},
+        {"[null]", false},
+        {"[[]]", false},
+        {"[\"web_search\"]", false},
+        {"[{\"type\":\"web_search\"},{\"type\":\"web_search\"}]", false},
+        {"[{\"type\":\"web_search\",\"limit\":1}]", false},
+        {"[{\"Type\":\"web_search\"}]", false},
+        {"[{\"type\":\"Web_search\"}]", false},
+        {"[{\"type\":\"web_search \"}]", false},
+        {"[{\"type\":\"web_searches\"}]", false},
+        {"[{\"type\":null}]", false},
+        {"[{\"type\":[\"web_search\"]}]", false},
+        {"[{\"type\":\"function\"}]", false},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CLEANUP(decoded_fini) struct decoded decoded = {0};
+        char body[256];
+
+        (void)snprintf(body, sizeof(body), BODY(",\"tools\":%s"), rows[i].tools);
+        decode(str_from(body), &decoded);
+        CHECK_INT(body, decoded.code, rows[i].accepted ? ERR_OK : ERR_INVALID);
+        CHECK_TEXT(body, decoded.err.field, rows[i].accepted ? "" : "tools");
+        CHECK_INT(body, decoded.draft.web_search, rows[i].accepted);
+        if (!rows[i].accepted)
+            continue;
+        char *sent = outgoing(&decoded, NULL);
+
+        CHECK_TRUE("goes on as it is", strstr(sent, rows[i].tools) != NULL);
+        free(sent);
+    }
+}
+
+#define DRAFT(id) "{\"type\":\"draft_task\",\"draft_task\":{\"id\":" id "}}"
+
+/* The id's own bytes are known, wherever it stands, and can be replaced by Ark's. */
+static void test_draft_tasks(void)
+{
+    static const struct {
+        const char *body, *sent;
+    } rows[] = {
+        {ITEM(DRAFT("\"cgt-1\"")),
+         "{\"model\":\"sent\",\"content\":[" DRAFT("\"cgt-up\"") "]}"},
+        /* escaped, with blanks, other members before and behind */
+        {ITEM(" { \"type\" : \"draft_task\" , \"draft_task\" : { \"x\" : \"cgt-1\", \"id\" : "
+              "\"\\u0063gt\\u002d1\" , \"y\" : 1.10 } } "),
+         "{\"model\":\"sent\",\"content\":[ { \"type\" : \"draft_task\" , \"draft_task\" : { "
+         "\"x\" : \"cgt-1\", \"id\" : \"cgt-up\" , \"y\" : 1.10 } } ]}"},
+        /* the very first and the very last value */
+        {"{\"content\":[{\"draft_task\":{\"id\":\"cgt-1\"},\"type\":\"draft_task\"}],"
+         "\"a\":null,\"model\":\"m\"}",
+         "{\"content\":[{\"draft_task\":{\"id\":\"cgt-up\"},\"type\":\"draft_task\"}],"
+         "\"model\":\"sent\"}"},
+        {"{\"model\":\"m\",\"a\":null,\"content\":[{\"type\":\"draft_task\",\"draft_task\":{"
+         "\"id\":\"cgt-1\"}}]}",
+         "{\"model\":\"sent\",\"content\":[{\"type\":\"draft_task\",\"draft_task\":{"
+         "\"id\":\"cgt-up\"}}]}"},
+        /* with edits before, behind and of the member itself */
+        {"{\"CallbackURL\":\"https://a/ \",\"model\":\"m\",\"content\":[" DRAFT(
+             "\"cgt-1\"") "],\"z\":null,\"callback_url\":null,\"seed\":-1}",
+         "{\"model\":\"sent\",\"content\":[" DRAFT(
+             "\"cgt-up\"") "],\"callback_url\":\"https://a/\",\"seed\":-1}"},
+        {"{\"callback_url\":\" "
+         "https://a/\",\"content\":[{\"type\":\"text\",\"text\":\"cgt-1\"}," DRAFT(
+             "\"cgt-1\"") "],\"model\":\"m\"}",
+         "{\"callback_url\":\"https://a/"
+         "\",\"content\":[{\"type\":\"text\",\"text\":\"cgt-1\"}," DRAFT(
+             "\"cgt-up\"") "],\"model\":\"sent\"}"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CLEANUP(decoded_fini) struct decoded decoded = {0};
+        const struct task_draft *draft = &decoded.draft;
+        char *body = strdup(rows[i].body); /* so that a stray pointer is seen */
+        size_t len = strlen(rows[i].body);
+
+        ASSERT(body != NULL);
+        decode(str_from(body), &decoded);
+        CHECK_OK(rows[i].body, decoded.code, &decoded.err);
+        CHECK_TRUE(rows[i].body, str_is(draft->draft_task, "cgt-1"));
+        CHECK_TRUE(rows[i].body,
+                   draft->draft_task_at.ptr > body &&
+                       draft->draft_task_at.ptr + draft->draft_task_at.len < body + len);
+        CHECK_INT(rows[i].body, draft->images + draft->videos + draft->audios, 0);
+        char *sent = outgoing(&decoded, "\"cgt-up\"");
+
+        CHECK_TEXT(rows[i].body, sent, rows[i].sent);
+        free(sent);
+        free(body);
+    }
+}
+
+/* Megabytes around it. */
+static void test_a_draft_task_in_a_long_body(void)
+{
+    CLEANUP(buf_fini) struct buf body = {0};
+    CLEANUP(decoded_fini) struct decoded decoded = {0};
+
+    buf_init(&body, 4 << 20);
+    buf_puts(&body, "{\"before\":\"");
+    for (int i = 0; i < 30000; i++)
+        buf_puts(&body, "\\\"cgt-1\\\""); /* an id that is none */
+    buf_puts(&body,
+             "x\",\"model\":\"m\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}," DRAFT(
+                 "\"cgt-1\"") "],\"behind\":[");
+    for (int i = 0; i < 15000; i++)
+        buf_puts(&body, i == 0 ? "1e400" : ",1e400");
+    buf_puts(&body, "]}");
+    decode(buf_str(&body), &decoded);
+    CHECK_OK("long", decoded.code, &decoded.err);
+    char *sent = outgoing(&decoded, "\"cgt-20260101000000-abcde\"");
+    const char *at = strstr(sent, DRAFT("\"cgt-20260101000000-abcde\""));
+
+    CHECK_TRUE("there", at != NULL);
+    CHECK_INT("all the rest", strlen(sent),
+              body.len + strlen("\"sent\"") - strlen("\"m\"") +
+                  strlen("cgt-20260101000000-abcde") - strlen("cgt-1"));
+    CHECK_TRUE("behind it", at != NULL && strncmp(at + strlen(DRAFT("\"cgt-20260101000000-"
+                                                                    "abcde\"")),
+                                                  "],\"behind\":[1e400,", 17) == 0);
+    free(sent);
+}
+
+/* Each text's end is read; what a later one says counts. */
+static void test_parameters_in_prompts(void)
+{
+    static const char body[] =
+        ITEM("{\"type\":\"text\",\"text\":\"a cat --rs 480p --dur 7\\n\"},"
+             "{\"type\":\"text\",\"text\":\" --rs \\u0031080p --seed 42 --rt 9:16\\t\"},"
+             "{\"type\":\"text\",\"text\":\"--frames 29 in the middle\"}");
+    CLEANUP(decoded_fini) struct decoded decoded = {0};
+    const struct draft_inline *found = &decoded.draft.in_prompt;
+
+    decode(str_from(body), &decoded);
+    CHECK_OK("prompts", decoded.code, &decoded.err);
+    CHECK_TRUE("resolution", str_is(found->resolution, "1080p"));
+    CHECK_TRUE("ratio", str_is(found->ratio, "9:16"));
+    CHECK_TRUE("duration", found->has_duration && found->duration == 7);
+    CHECK_TRUE("seed", found->has_seed && found->seed == 42);
+    CHECK_TRUE("frames", !found->has_frames);
+    CHECK_TRUE("no members", decoded.draft.resolution.ptr == NULL &&
+                                 !decoded.draft.has_duration && !decoded.draft.has_seed);
+    char *sent = outgoing(&decoded, NULL);
+
+    CHECK_TRUE("the text goes on as it is",
+               strstr(sent, "\" --rs \\u0031080p --seed 42 --rt 9:16\\t\"") != NULL);
+    free(sent);
 }
 
 CHECK_MAIN(CHECK_TEST(test_not_an_object), CHECK_TEST(test_required), CHECK_TEST(test_types),
@@ -497,4 +819,7 @@ CHECK_MAIN(CHECK_TEST(test_not_an_object), CHECK_TEST(test_required), CHECK_TEST
            CHECK_TEST(test_model_alone), CHECK_TEST(test_content_items), CHECK_TEST(test_roles),
            CHECK_TEST(test_counts), CHECK_TEST(test_number_of_items), CHECK_TEST(test_assets),
            CHECK_TEST(test_long_prompts_and_urls), CHECK_TEST(test_whole_draft),
-           CHECK_TEST(test_bare_draft))
+           CHECK_TEST(test_bare_draft), CHECK_TEST(test_callbacks),
+           CHECK_TEST(test_callbacks_refused), CHECK_TEST(test_tools),
+           CHECK_TEST(test_draft_tasks), CHECK_TEST(test_a_draft_task_in_a_long_body),
+           CHECK_TEST(test_parameters_in_prompts))

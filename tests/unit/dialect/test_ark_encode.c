@@ -3,14 +3,17 @@
  * the gateway's own. */
 #include "gateway/dialect/ark_parts.h"
 
+#include "tests/lib/catalogue_fixture.h"
 #include "tests/lib/check.h"
+
+#define TENANT 42
 
 /* A standard task as its row stands before the first look at Ark. */
 static struct task task_of(enum task_state state)
 {
     return (struct task){
         .id = 4711,
-        .tenant_id = 42,
+        .tenant_id = TENANT,
         .account_id = 4712,
         .credential_id = 4713,
         .token_identity = "tok-abcdefgh12345678",
@@ -42,10 +45,12 @@ static struct task task_of(enum task_state state)
 static void check_text(const char *what, const struct task *task, const char *want)
 {
     CLEANUP(buf_fini) struct buf body = {0};
+    CLEANUP(catalogue_fixture_fini) struct catalogue_fixture fixture;
     struct err err = {0};
 
+    catalogue_fixture_init(&fixture);
     buf_init(&body, 1 << 16);
-    CHECK_OK(what, ark_encode_task(task, &body, &err), &err);
+    CHECK_OK(what, ark_encode_task(fixture.catalogue, task, &body, &err), &err);
     CHECK_TEXT(what, body.ptr, want);
     CHECK_OK(what, json_gate(buf_str(&body), &err), &err);
 }
@@ -197,7 +202,9 @@ static void test_nothing_managed_leaks(void)
 {
     static const char *const secrets[] = {"cgt-up", "4711", "4712",
                                           "4713",   "tok-", "f.example"};
+    CLEANUP(catalogue_fixture_fini) struct catalogue_fixture fixture;
 
+    catalogue_fixture_init(&fixture);
     for (int state = 0; state < TASK_STATE_COUNT; state++) {
         struct task task = succeeded();
         CLEANUP(buf_fini) struct buf body = {0};
@@ -206,7 +213,7 @@ static void test_nothing_managed_leaks(void)
         task.state = (enum task_state)state;
         task.minted_public = true;
         buf_init(&body, 1 << 16);
-        CHECK_OK("encode", ark_encode_task(&task, &body, &err), &err);
+        CHECK_OK("encode", ark_encode_task(fixture.catalogue, &task, &body, &err), &err);
         CHECK_TRUE("the id that was given", strstr(body.ptr, MINTED) != NULL);
         for (size_t i = 0; i < COUNT_OF(secrets); i++)
             CHECK_TRUE(secrets[i], strstr(body.ptr, secrets[i]) == NULL);
@@ -217,27 +224,141 @@ static void test_nothing_managed_leaks(void)
     }
 }
 
+/* Its rows are shown as those of most models are. */
 static void test_a_model_that_left_the_catalogue(void)
 {
     struct task task = task_of(TASK_QUEUED);
-    CLEANUP(buf_fini) struct buf body = {0};
-    struct err err = {0};
 
     (void)str_copy(task.model, sizeof(task.model), STR("doubao-seedance-9"));
-    buf_init(&body, 1 << 16);
-    CHECK_TRUE("no half answer passes for a whole one",
-               ark_encode_task(&task, &body, &err) != ERR_OK ||
-                   json_gate(buf_str(&body), &err) == ERR_OK);
+    check_text("it left", &task, HEAD(MINTED, "queued") TIMES TAIL);
+}
+
+static void test_frames_instead_of_a_duration(void)
+{
+    struct task task = task_of(TASK_QUEUED);
+
+    task.has_frames = true;
+    task.frames = 29;
+    task.duration = 0;
+    check_text("frames", &task,
+               HEAD(MINTED, "queued") TIMES
+               ",\"resolution\":\"720p\",\"ratio\":\"16:9\",\"frames\":29,"
+               "\"service_tier\":\"default\",\"execution_expires_after\":172800,"
+               "\"generate_audio\":true,\"priority\":0}");
+}
+
+/* Each of the rarer members alone, then all at once in Ark's order. */
+static void test_rare_members(void)
+{
+#define BEFORE                                                                            \
+    HEAD(MINTED, "queued")                                                                \
+    TIMES                                                                                 \
+    ",\"resolution\":\"720p\",\"ratio\":\"16:9\",\"duration\":5,"                         \
+    "\"service_tier\":\"default\",\"execution_expires_after\":172800,\"generate_audio\":" \
+    "true"
+    struct task task = task_of(TASK_QUEUED);
+
+    task.has_draft = true;
+    check_text("draft: false", &task, BEFORE ",\"draft\":false,\"priority\":0}");
+    task.draft = true;
+    check_text("draft: true", &task, BEFORE ",\"draft\":true,\"priority\":0}");
+    task.has_draft = false;
+    check_text("not asked for", &task, BEFORE ",\"priority\":0}");
+
+    task = task_of(TASK_QUEUED);
+    (void)str_copy(task.draft_task, sizeof(task.draft_task), STR("cgt-draft"));
+    check_text("of a draft", &task, BEFORE ",\"draft_task_id\":\"cgt-draft\",\"priority\":0}");
+
+    task = task_of(TASK_QUEUED);
+    task.web_search = true;
+    check_text("a tool", &task,
+               BEFORE ",\"tools\":[{\"type\":\"web_search\"}],\"priority\":0}");
+
+    task = task_of(TASK_QUEUED);
+    (void)str_copy(task.output_format, sizeof(task.output_format), STR("mp4"));
+    check_text("a format", &task, BEFORE ",\"priority\":0,\"output_format\":\"mp4\"}");
+
+    task.has_draft = task.draft = task.web_search = true;
+    (void)str_copy(task.draft_task, sizeof(task.draft_task), STR("cgt-draft"));
+    check_text("all", &task,
+               BEFORE ",\"draft\":true,\"draft_task_id\":\"cgt-draft\","
+                      "\"tools\":[{\"type\":\"web_search\"}],\"priority\":0,"
+                      "\"output_format\":\"mp4\"}");
+#undef BEFORE
+}
+
+static void test_tool_usage(void)
+{
+    static const struct {
+        int64_t uses;
+        const char *text;
+    } rows[] = {{0, "0"}, {1, "1"}, {12, "12"}};
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct task task = succeeded();
+        char want[1024];
+
+        task.has_tool_uses = true;
+        task.tool_uses = rows[i].uses;
+        (void)snprintf(
+            want, sizeof(want),
+            HEAD("cgt-up",
+                 "succeeded") ",\"content\":{\"video_url\":\"https://v.example/1.mp4?a=b&c\"}"
+                              ",\"usage\":{\"completion_tokens\":108900,\"total_tokens\":"
+                              "108900,\"tool_usage\":{\"web_search\":%s}}" SUCCESS_TAIL,
+            rows[i].text);
+        check_text(rows[i].text, &task, want);
+        task.state = TASK_FAILED;
+        check_text("no usage without a video", &task, HEAD("cgt-up", "failed") SUCCESS_TAIL);
+    }
+}
+
+/* Which models' answers say whether there is sound is the catalogue's word, also for one
+ * tenant alone. */
+static void test_sound_is_shown_as_the_catalogue_says(void)
+{
+    static const struct {
+        const char *model;
+        int64_t tenant_id;
+        bool shown;
+    } rows[] = {
+        {"doubao-seedance-2-0", TENANT, true},
+        {"doubao-seedance-2-0-fast", TENANT, false}, /* told below */
+        {"doubao-seedance-2-0-fast", TENANT + 1, true},
+        {"doubao-seedance-2-0-mini", TENANT, false},
+        {"doubao-seedance-1-5-pro", TENANT, true},
+        {"doubao-seedance-1-0-pro", TENANT, false},
+        {"doubao-seedance-1-0-lite-t2v", TENANT, false},
+        {"doubao-seedance-2-5", TENANT, true},
+    };
+    CLEANUP(catalogue_fixture_fini) struct catalogue_fixture fixture;
+
+    catalogue_fixture_init(&fixture);
+    catalogue_fixture_set(fixture.db, fixture.catalogue, TENANT, "doubao-seedance-2-0-fast",
+                          "audio_echoed", "off");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct task task = task_of(TASK_QUEUED);
+        CLEANUP(buf_fini) struct buf body = {0};
+        struct err err = {0};
+
+        task.tenant_id = rows[i].tenant_id;
+        (void)str_copy(task.model, sizeof(task.model), str_from(rows[i].model));
+        buf_init(&body, 1 << 16);
+        CHECK_OK("encode", ark_encode_task(fixture.catalogue, &task, &body, &err), &err);
+        CHECK_INT(rows[i].model, strstr(body.ptr, "generate_audio") != NULL, rows[i].shown);
+    }
 }
 
 static void test_a_full_buffer_is_told(void)
 {
     struct task task = succeeded();
     CLEANUP(buf_fini) struct buf body = {0};
+    CLEANUP(catalogue_fixture_fini) struct catalogue_fixture fixture;
     struct err err = {0};
 
+    catalogue_fixture_init(&fixture);
     buf_init(&body, 100);
-    CHECK_INT("full", ark_encode_task(&task, &body, &err), ERR_TOO_LARGE);
+    CHECK_INT("full", ark_encode_task(fixture.catalogue, &task, &body, &err), ERR_TOO_LARGE);
 }
 
 CHECK_MAIN(CHECK_TEST(test_states_before_an_outcome), CHECK_TEST(test_succeeded),
@@ -245,4 +366,6 @@ CHECK_MAIN(CHECK_TEST(test_states_before_an_outcome), CHECK_TEST(test_succeeded)
            CHECK_TEST(test_mini_says_nothing_about_audio),
            CHECK_TEST(test_nothing_managed_leaks),
            CHECK_TEST(test_a_model_that_left_the_catalogue),
+           CHECK_TEST(test_frames_instead_of_a_duration), CHECK_TEST(test_rare_members),
+           CHECK_TEST(test_tool_usage), CHECK_TEST(test_sound_is_shown_as_the_catalogue_says),
            CHECK_TEST(test_a_full_buffer_is_told))

@@ -24,6 +24,7 @@ static const struct {
     {ERR_FORBIDDEN, 403, "AccessDenied", "Forbidden", THEIRS, false},
     {ERR_NOT_FOUND, 404, "task_not_found", "NotFound", THEIRS, false},
     {ERR_MODEL_UNKNOWN, 404, "InvalidEndpointOrModel.NotFound", "NotFound", THEIRS, false},
+    {ERR_ASSET_UNKNOWN, 404, "ResourceNotFound.Asset", "NotFound", THEIRS, false},
     {ERR_ROUTE_UNKNOWN, 404, "not_found", "NotFound", THEIRS, false},
     {ERR_METHOD_UNKNOWN, 405, "method_not_allowed", "NotFound", THEIRS, false},
     {ERR_CONFLICT, 409, "conflict", "Conflict", OURS, false},

@@ -2,12 +2,36 @@
 /* A list's query, right and wrong, and the exact text of its answer. */
 #include "gateway/dialect/ark_parts.h"
 
+#include "gateway/app.h"
+
+#include "tests/lib/catalogue_fixture.h"
 #include "tests/lib/check.h"
 
-static enum err_code decode(struct request *rq, const char *query,
+#define TENANT 42
+
+/* What a handler reaches of the program. */
+struct world {
+    struct catalogue_fixture fixture;
+    struct app app;
+};
+
+static void world_init(struct world *world)
+{
+    *world = (struct world){0};
+    catalogue_fixture_init(&world->fixture);
+    world->app.tasks.catalogue = world->fixture.catalogue;
+}
+
+static void world_fini(struct world *world)
+{
+    catalogue_fixture_fini(&world->fixture);
+}
+
+static enum err_code decode(struct world *world, struct request *rq, const char *query,
                             struct task_list_filter *ret_filter, struct err *err)
 {
-    *rq = (struct request){.query = str_from(query)};
+    *rq = (struct request){.app = &world->app, .query = str_from(query)};
+    rq->scope.tenant_id = TENANT;
     arena_init(&rq->arena, 1 << 20);
     *err = (struct err){0};
     return ark_list_decode(rq, ret_filter, err);
@@ -46,19 +70,23 @@ static void test_queries_that_are_right(void)
          3, 7, "failed", "doubao-seedance-2-0-fast", "flex", "a"},
     };
 
+    CLEANUP(world_fini) struct world world;
+
+    world_init(&world);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const char *what = rows[i].query;
         CLEANUP(buf_fini) struct buf ids = {0};
         struct task_list_filter filter = {0};
         struct request rq;
         struct err err;
-        char tier[16];
+        char model[MODEL_NAME_MAX + 1], tier[16];
 
-        CHECK_OK(what, decode(&rq, rows[i].query, &filter, &err), &err);
+        CHECK_OK(what, decode(&world, &rq, rows[i].query, &filter, &err), &err);
         CHECK_INT(what, filter.page_num, rows[i].page_num);
         CHECK_INT(what, filter.page_size, rows[i].page_size);
         CHECK_TEXT(what, filter.has_status ? state_name(filter.status) : "", rows[i].status);
-        CHECK_TEXT(what, filter.model != NULL ? filter.model->name : "", rows[i].model);
+        str_copy_cut(model, sizeof(model), filter.model);
+        CHECK_TEXT(what, model, rows[i].model);
         str_copy_cut(tier, sizeof(tier), filter.tier);
         CHECK_TEXT(what, tier, rows[i].tier);
         CHECK_INT(what, filter.has_ids, rows[i].ids[0] != '\0');
@@ -113,14 +141,57 @@ static void test_queries_that_are_wrong(void)
         {"filter.task_ids=a&filter.task_ids=%4", "filter.task_ids"},
     };
 
+    CLEANUP(world_fini) struct world world;
+
+    world_init(&world);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct task_list_filter filter;
         struct request rq;
         struct err err;
 
-        CHECK_INT(rows[i].query, decode(&rq, rows[i].query, &filter, &err), ERR_INVALID);
+        CHECK_INT(rows[i].query, decode(&world, &rq, rows[i].query, &filter, &err),
+                  ERR_INVALID);
         CHECK_TEXT(rows[i].query, err.field, rows[i].param);
         CHECK_TRUE(rows[i].query, strstr(err.msg, rows[i].param) != NULL);
+        arena_fini(&rq.arena);
+    }
+}
+
+/* Whatever name the tenant knows a model by finds its tasks; another's name does not. */
+static void test_models_by_any_name(void)
+{
+    static const struct {
+        const char *query;
+        int64_t tenant_id;
+        const char *model; /* NULL: refused */
+    } rows[] = {
+        {"filter.model=doubao-seedance-1-0-lite-i2v-250428", TENANT,
+         "doubao-seedance-1-0-lite-i2v"},
+        {"filter.model=doubao-seedance-2-5", TENANT, "doubao-seedance-2-5"}, /* unsold */
+        {"filter.model=ours", TENANT, "doubao-seedance-2-0"},
+        {"filter.model=ours", TENANT + 1, "doubao-seedance-2-0"},
+        {"filter.model=mine", TENANT, "doubao-seedance-2-0-fast"},
+        {"filter.model=mine", TENANT + 1, NULL},
+        {"filter.model=seedance-2-0", TENANT, NULL},
+    };
+    CLEANUP(world_fini) struct world world;
+
+    world_init(&world);
+    catalogue_fixture_set(world.fixture.db, world.fixture.catalogue, 0, "doubao-seedance-2-0",
+                          "alias", "ours");
+    catalogue_fixture_set(world.fixture.db, world.fixture.catalogue, TENANT,
+                          "doubao-seedance-2-0-fast", "alias", "mine");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct task_list_filter filter = {0};
+        struct request rq = {.app = &world.app, .query = str_from(rows[i].query)};
+        struct err err = {0};
+
+        rq.scope.tenant_id = rows[i].tenant_id;
+        arena_init(&rq.arena, 1 << 20);
+        CHECK_INT(rows[i].query, ark_list_decode(&rq, &filter, &err),
+                  rows[i].model == NULL ? ERR_INVALID : ERR_OK);
+        CHECK_TRUE(rows[i].query, rows[i].model == NULL || str_is(filter.model, rows[i].model));
+        CHECK_TEXT(rows[i].query, err.field, rows[i].model == NULL ? "filter.model" : "");
         arena_fini(&rq.arena);
     }
 }
@@ -128,6 +199,9 @@ static void test_queries_that_are_wrong(void)
 /* 500 ids, and one more, in both spellings. */
 static void test_as_many_ids_as_there_may_be(void)
 {
+    CLEANUP(world_fini) struct world world;
+
+    world_init(&world);
     for (int repeated = 0; repeated < 2; repeated++) {
         for (size_t count = LIST_IDS_MAX; count <= LIST_IDS_MAX + 1; count++) {
             CLEANUP(buf_fini) struct buf query = {0};
@@ -140,7 +214,7 @@ static void test_as_many_ids_as_there_may_be(void)
                 buf_puts(&query, repeated || i == 0 ? "&filter.task_ids=" : ",");
                 buf_printf(&query, "cgt-%zu", i);
             }
-            CHECK_INT("ids", decode(&rq, query.ptr, &filter, &err),
+            CHECK_INT("ids", decode(&world, &rq, query.ptr, &filter, &err),
                       count > LIST_IDS_MAX ? ERR_INVALID : ERR_OK);
             if (count > LIST_IDS_MAX)
                 CHECK_TEXT("one too many", err.field, "filter.task_ids");
@@ -168,9 +242,12 @@ static void test_the_answer_s_text(void)
          .error_message = "it \"broke\""},
     };
     CLEANUP(buf_fini) struct buf body = {0};
+    CLEANUP(world_fini) struct world world;
     struct ark_list list = {.body = &body};
     struct err err = {0};
 
+    world_init(&world);
+    list.catalogue = world.fixture.catalogue;
     buf_init(&body, 1 << 16);
     CHECK_OK("begin", ark_list_begin(0, &list, &err), &err);
     CHECK_OK("end", ark_list_end(&list, &err), &err);
@@ -201,9 +278,10 @@ static void test_the_answer_s_text(void)
     CHECK_OK("JSON", json_gate(buf_str(&body), &err), &err);
 
     buf_reset(&body);
-    CHECK_OK("alone", ark_encode_task(&tasks[1], &body, &err), &err);
+    CHECK_OK("alone", ark_encode_task(list.catalogue, &tasks[1], &body, &err), &err);
     CHECK_TRUE("failure_reason is the lists'", strstr(body.ptr, "failure_reason") == NULL);
 }
 
 CHECK_MAIN(CHECK_TEST(test_queries_that_are_right), CHECK_TEST(test_queries_that_are_wrong),
-           CHECK_TEST(test_as_many_ids_as_there_may_be), CHECK_TEST(test_the_answer_s_text))
+           CHECK_TEST(test_models_by_any_name), CHECK_TEST(test_as_many_ids_as_there_may_be),
+           CHECK_TEST(test_the_answer_s_text))

@@ -28,6 +28,7 @@ static struct match_attempt attempt_of(void)
                  .expires_after = 172800,
                  .audio = true,
                  .safety_identifier = "user-1"},
+        .dated = "doubao-seedance-2-0-260128",
     };
 }
 
@@ -79,6 +80,10 @@ static void test_each_field(void)
     DIFFERS("the id that was sent", stray.model = STR("ep-20260101000000-abcde"), true);
     DIFFERS("another endpoint", stray.model = STR("ep-20260101000000-zzzzz"), false);
     DIFFERS("no model", stray.model = STR(""), true);
+    DIFFERS("frames instead", stray.has_duration = false; stray.has_frames = true;
+            stray.frames = 121, true);
+    DIFFERS("a draft", stray.has_draft = stray.draft = true, false);
+    DIFFERS("no draft, as it says", stray.has_draft = true, true);
     DIFFERS("resolution", stray.resolution = STR("480p"), false);
     DIFFERS("no resolution", stray.resolution = STR(""), true);
     DIFFERS("ratio", stray.ratio = STR("9:16"), false);
@@ -132,6 +137,70 @@ static void test_what_was_left_to_the_model(void)
     attempt = attempt_of();
     (void)str_copy(attempt.task.ratio, sizeof(attempt.task.ratio), STR("adaptive"));
     check_agrees("adaptive, other resolution", &attempt, &stray, false);
+}
+
+/* A length asked for in frames is compared as frames, and nothing else is. */
+static void test_frames(void)
+{
+    struct match_attempt attempt = attempt_of();
+    struct upstream_task stray = stray_of();
+
+    attempt.task.has_frames = true;
+    attempt.task.frames = 29;
+    attempt.task.duration = 0;
+    stray.has_duration = false;
+    stray.duration = 0;
+    stray.has_frames = true;
+    stray.frames = 29;
+    check_agrees("as asked", &attempt, &stray, true);
+    stray.frames = 33;
+    check_agrees("others", &attempt, &stray, false);
+    stray.has_frames = false;
+    check_agrees("not echoed", &attempt, &stray, true);
+    stray.has_duration = true;
+    stray.duration = 1;
+    check_agrees("echoed as seconds", &attempt, &stray, true);
+}
+
+static void test_drafts(void)
+{
+    struct match_attempt attempt = attempt_of();
+    struct upstream_task stray = stray_of();
+
+    attempt.task.has_draft = attempt.task.draft = true;
+    check_agrees("not echoed", &attempt, &stray, true);
+    stray.has_draft = true;
+    check_agrees("no draft", &attempt, &stray, false);
+    stray.draft = true;
+    check_agrees("a draft", &attempt, &stray, true);
+    attempt.task.draft = false;
+    check_agrees("asked for none", &attempt, &stray, false);
+    stray.draft = false;
+    check_agrees("asked for none, is none", &attempt, &stray, true);
+
+    /* How long the video of a draft becomes was said when the draft was made. */
+    attempt = attempt_of();
+    stray = stray_of();
+    stray.duration = 11;
+    check_agrees("another length", &attempt, &stray, false);
+    (void)str_copy(attempt.task.draft_task, sizeof(attempt.task.draft_task), STR("cgt-draft"));
+    check_agrees("of a draft", &attempt, &stray, true);
+    stray.resolution = STR("480p");
+    check_agrees("frees nothing else", &attempt, &stray, false);
+}
+
+/* A model that left the catalogue has no dated id: only what was sent is left. */
+static void test_no_dated_id(void)
+{
+    struct match_attempt attempt = attempt_of();
+    struct upstream_task stray = stray_of();
+
+    attempt.dated[0] = '\0';
+    check_agrees("the dated id", &attempt, &stray, false);
+    stray.model = STR("ep-20260101000000-abcde");
+    check_agrees("the one that was sent", &attempt, &stray, true);
+    stray.model = STR("");
+    check_agrees("none", &attempt, &stray, true);
 }
 
 static void test_identifier_decides_alone(void)
@@ -279,5 +348,6 @@ static void test_identifiers_end_a_tie(void)
 }
 
 CHECK_MAIN(CHECK_TEST(test_each_field), CHECK_TEST(test_what_was_left_to_the_model),
+           CHECK_TEST(test_frames), CHECK_TEST(test_drafts), CHECK_TEST(test_no_dated_id),
            CHECK_TEST(test_identifier_decides_alone), CHECK_TEST(test_window_edges),
            CHECK_TEST(test_verdicts), CHECK_TEST(test_identifiers_end_a_tie))

@@ -6,6 +6,7 @@
 
 #include "gateway/task/task_rows.h"
 
+#include "tests/lib/catalogue_fixture.h"
 #include "tests/lib/check.h"
 
 #include <stdlib.h>
@@ -62,12 +63,20 @@ struct script {
     int creates, watches, look_count, remove_count;
     int64_t account_of_create[STEPS_MAX];
     char identifier[TASK_IDENTIFIER_MAX + 1], watched[TASK_ID_MAX + 1];
+    char patch_json[TASK_ID_MAX + 3]; /* what the last create put in a draft task's place */
+    struct str patch_at;
     int64_t watched_account;
+    int64_t wished_account; /* of the last choice */
+    /* What the guard of callbacks says, and what it was asked. */
+    enum err_code guard_code;
+    int guard_checks;
+    char guarded[TASK_URL_MAX + 1];
 };
 
 struct world {
     char dir[32], path[64];
     struct db *db;
+    struct catalogue *catalogue;
     struct provider provider;
     struct task_service service;
     struct script script;
@@ -75,25 +84,27 @@ struct world {
     struct scope scope;
 };
 
-static inline enum err_code script_choose(void *self, const struct model *model,
-                                          const int64_t *tried, size_t tried_count,
+static inline enum err_code script_choose(void *self, const struct provider_wish *wish,
                                           struct provider_route *ret_route, struct err *err)
 {
     struct world *world = self;
 
+    lock_take(&world->script.lock);
+    world->script.wished_account = wish->account_id;
+    lock_drop(&world->script.lock);
     for (size_t i = 0; i < world->script.route_count; i++) {
         const struct upstream *upstream = &world->upstreams[i];
         bool was_tried = false;
 
-        for (size_t j = 0; j < tried_count; j++)
-            was_tried = was_tried || tried[j] == upstream->account.id;
-        if (was_tried)
+        for (size_t j = 0; j < wish->tried_count; j++)
+            was_tried = was_tried || wish->tried[j] == upstream->account.id;
+        if (was_tried || (wish->account_id != 0 && wish->account_id != upstream->account.id))
             continue;
         *ret_route = (struct provider_route){.account_id = upstream->account.id,
                                              .credential_id = upstream->id,
                                              .inject = world->script.inject};
         (void)str_copy(ret_route->sent_model, sizeof(ret_route->sent_model),
-                       str_from(model->dated));
+                       str_from(wish->model->dated));
         return ERR_OK;
     }
     return err_set(err, ERR_UNAVAILABLE, "no account is left");
@@ -109,9 +120,10 @@ static inline void script_create(void *self, const struct provider_route *route,
     struct step step = {0};
     int number;
 
-    (void)draft;
     (void)deadline_us;
     lock_take(&script->lock);
+    script->patch_at = draft->patch.at;
+    str_copy_cut(script->patch_json, sizeof(script->patch_json), draft->patch.json);
     number = script->creates++;
     if (number < STEPS_MAX)
         script->account_of_create[number] = route->account_id;
@@ -218,6 +230,21 @@ static inline enum err_code script_remove(void *self, int64_t account_id,
     return ERR_OK;
 }
 
+/* Refuses, or lets through, as the script says. */
+static inline enum err_code script_check(void *self, struct str url, int64_t deadline_us,
+                                         struct err *err)
+{
+    struct world *world = self;
+
+    CHECK_TRUE("time is left", deadline_us > sys_mono_us());
+    CHECK_TRUE("not for ever", deadline_us <= sys_mono_us() + 20 * SECOND);
+    world->script.guard_checks++;
+    (void)str_copy(world->script.guarded, sizeof(world->script.guarded), url);
+    return world->script.guard_code == ERR_OK
+               ? ERR_OK
+               : err_set(err, world->script.guard_code, "must be public");
+}
+
 /* A tenant with an account and money. */
 struct tenant_ctx {
     const char *name;
@@ -282,10 +309,14 @@ static inline void world_init(struct world *world, int64_t top_up_nano)
     CHECK_OK("migrate", db_migrate(world->path, &err), &err);
     CHECK_OK("open", db_open(&options, &world->db, &err), &err);
     CHECK_OK("upstreams", db_write(world->db, upstream_steps, world, &err), &err);
+    CHECK_OK("catalogue", catalogue_open(world->db, &world->catalogue, &err), &err);
     world->scope = world_tenant(world, "acme", top_up_nano);
     world->provider = (struct provider){world,        script_choose, script_create,
                                         script_watch, script_look,   script_remove};
-    world->service = (struct task_service){.db = world->db, .provider = &world->provider};
+    world->service = (struct task_service){.db = world->db,
+                                           .catalogue = world->catalogue,
+                                           .provider = &world->provider,
+                                           .callbacks = {world, script_check}};
     service_defaults(&world->service.settings);
 }
 
@@ -294,6 +325,7 @@ static inline void world_fini(struct world *world)
     static const char *const suffixes[] = {"", "-wal", "-shm"};
     char path[80];
 
+    catalogue_close(&world->catalogue);
     db_close(&world->db);
     for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
         (void)snprintf(path, sizeof(path), "%s%s", world->path, suffixes[i]);
@@ -301,6 +333,13 @@ static inline void world_fini(struct world *world)
     }
     CHECK_INT("nothing left", rmdir(world->dir), 0);
     lock_fini(&world->script.lock);
+}
+
+/* "model set" for everybody, seen at once. */
+static inline void world_model_set(struct world *world, const char *model, const char *key,
+                                   const char *value)
+{
+    catalogue_fixture_set(world->db, world->catalogue, 0, model, key, value);
 }
 
 /* The next create is answered so. */

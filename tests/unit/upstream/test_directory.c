@@ -3,12 +3,15 @@
  * is sent, and that changes arrive. */
 #include "gateway/upstream/ark_parts.h"
 
+#include "tests/lib/catalogue_fixture.h"
 #include "tests/lib/check.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #define ACTOR "cli:test"
+#define STANDARD "doubao-seedance-2-0"
+#define FAST "doubao-seedance-2-0-fast"
 
 static const struct crypto_keys keys = {.master = "master key of the unit tests..."};
 
@@ -16,6 +19,7 @@ struct world {
     char dir[32], path[64];
     struct db *db;
     struct directory *directory;
+    struct catalogue *catalogue;
 };
 
 /* One operator's command. */
@@ -90,6 +94,7 @@ static void world_init(struct world *world)
     CHECK_OK("crypto", crypto_init(&err), &err);
     CHECK_OK("migrate", db_migrate(world->path, &err), &err);
     CHECK_OK("open", db_open(&options, &world->db, &err), &err);
+    CHECK_OK("catalogue", catalogue_open(world->db, &world->catalogue, &err), &err);
 }
 
 static void open_directory(struct world *world)
@@ -105,6 +110,7 @@ static void world_fini(struct world *world)
     char path[80];
 
     directory_close(&world->directory);
+    catalogue_close(&world->catalogue);
     db_close(&world->db);
     for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
         (void)snprintf(path, sizeof(path), "%s%s", world->path, suffixes[i]);
@@ -123,17 +129,34 @@ static bool refresh(struct world *world)
     return changed;
 }
 
-static const struct model *standard(void)
+static enum err_code choose_for(struct world *world, const struct provider_wish *wish,
+                                struct provider_route *ret_route)
 {
-    return catalogue_at(0);
+    struct err err = {0};
+
+    return directory_choose(world->directory, wish, ret_route, &err);
 }
 
 static enum err_code choose(struct world *world, const int64_t *tried, size_t tried_count,
                             struct provider_route *ret_route)
 {
-    struct err err = {0};
+    struct model model = catalogue_fixture_model(world->catalogue, 0, STANDARD);
 
-    return directory_choose(world->directory, standard(), tried, tried_count, ret_route, &err);
+    return choose_for(
+        world,
+        &(struct provider_wish){.model = &model, .tried = tried, .tried_count = tried_count},
+        ret_route);
+}
+
+/* The id under which a model would go. */
+static void check_sent(struct world *world, const char *name, const char *want)
+{
+    struct model model = catalogue_fixture_model(world->catalogue, 0, name);
+    struct provider_route route = {0};
+
+    CHECK_INT(name, choose_for(world, &(struct provider_wish){.model = &model}, &route),
+              ERR_OK);
+    CHECK_TEXT(name, route.sent_model, want == NULL ? model.dated : want);
 }
 
 /* How often each of two credentials is chosen. */
@@ -248,31 +271,76 @@ static void test_credentials_of_one_account(void)
 
 static void test_what_is_sent(void)
 {
-    struct provider_route route;
-    struct err err = {0};
+    static const char *const added[] = {"model-a", "model-b", "model-c", "model-d", "model-e",
+                                        "model-f", "model-g", "model-h", "model-i"};
+    struct model model;
     struct world world;
+    char key[96], id[96];
+    size_t count = 0;
 
     world_init(&world);
     (void)add(&world, "a", "", "key-a");
     open_directory(&world);
-    for (size_t i = 0; catalogue_at(i) != NULL; i++) {
-        CHECK_OK("unmapped",
-                 directory_choose(world.directory, catalogue_at(i), NULL, 0, &route, &err),
-                 &err);
-        CHECK_TEXT("unmapped", route.sent_model, catalogue_at(i)->dated);
+    while (catalogue_at(world.catalogue, 0, count++, &model))
+        check_sent(&world, model.name, NULL);
+    CHECK_TRUE("all that ship", count > 3);
+    set(&world, "a", "model." FAST, "ep-20260101000000-abcde");
+    CHECK_TRUE("news", refresh(&world));
+    check_sent(&world, FAST, "ep-20260101000000-abcde");
+    check_sent(&world, STANDARD, NULL);
+    set(&world, "a", "model." FAST, "");
+    CHECK_TRUE("news", refresh(&world));
+    check_sent(&world, FAST, NULL);
+
+    /* More models than ship, each with an id of its own; a new one is sent as its pattern. */
+    for (size_t i = 0; i < COUNT_OF(added); i++) {
+        (void)snprintf(key, sizeof(key), "model.%s", added[i]);
+        (void)snprintf(id, sizeof(id), "ep-of-%s", added[i]);
+        catalogue_fixture_set(world.db, world.catalogue, 0, added[i], "like", FAST);
+        check_sent(&world, added[i], "doubao-seedance-2-0-fast-260128");
+        set(&world, "a", key, id);
     }
-    set(&world, "a", "model.doubao-seedance-2-0-fast", "ep-20260101000000-abcde");
     CHECK_TRUE("news", refresh(&world));
-    CHECK_OK("mapped",
-             directory_choose(world.directory, catalogue_at(1), NULL, 0, &route, &err), &err);
-    CHECK_TEXT("mapped", route.sent_model, "ep-20260101000000-abcde");
-    CHECK_INT("others as before", choose(&world, NULL, 0, &route), ERR_OK);
-    CHECK_TEXT("others as before", route.sent_model, standard()->dated);
-    set(&world, "a", "model.doubao-seedance-2-0-fast", "");
+    for (size_t i = 0; i < COUNT_OF(added); i++) {
+        (void)snprintf(id, sizeof(id), "ep-of-%s", added[i]);
+        check_sent(&world, added[i], id);
+    }
+    check_sent(&world, FAST, NULL);
+    world_fini(&world);
+}
+
+/* A video is made of a draft by the account that made the draft, or by none. */
+static void test_one_account_wished(void)
+{
+    struct model model;
+    struct provider_route route = {0};
+    struct world world;
+
+    world_init(&world);
+    int64_t a = add(&world, "a", "", "key-a").ids[1];
+    int64_t b = add(&world, "b", "", "key-b").ids[1];
+
+    open_directory(&world);
+    model = catalogue_fixture_model(world.catalogue, 0, STANDARD);
+    for (int i = 0; i < 50; i++) {
+        struct provider_wish wish = {.model = &model, .account_id = i % 2 == 0 ? a : b};
+
+        CHECK_INT("wished", choose_for(&world, &wish, &route), ERR_OK);
+        CHECK_INT("that one", route.account_id, wish.account_id);
+    }
+    struct provider_wish wish = {
+        .model = &model, .account_id = a, .tried = &a, .tried_count = 1};
+
+    CHECK_INT("it was tried", choose_for(&world, &wish, &route), ERR_UNAVAILABLE);
+    wish.tried_count = 0;
+    wish.account_id = a + b + 1000;
+    CHECK_INT("no such", choose_for(&world, &wish, &route), ERR_UNAVAILABLE);
+    wish.account_id = a;
+    move(&world, "a", UPSTREAM_DRAINING);
     CHECK_TRUE("news", refresh(&world));
-    CHECK_OK("unmapped",
-             directory_choose(world.directory, catalogue_at(1), NULL, 0, &route, &err), &err);
-    CHECK_TEXT("unmapped", route.sent_model, catalogue_at(1)->dated);
+    CHECK_INT("it takes no more", choose_for(&world, &wish, &route), ERR_UNAVAILABLE);
+    CHECK_INT("the other does", choose(&world, NULL, 0, &route), ERR_OK);
+    CHECK_INT("the other does", route.account_id, b);
     world_fini(&world);
 }
 
@@ -348,6 +416,8 @@ static void test_targets(void)
 static void test_a_failed_refresh_keeps_the_old(void)
 {
     struct crypto_keys other = {.master = "another master key, wrong....."};
+    struct model model = {.name = STANDARD};
+    struct provider_wish wish = {.model = &model};
     struct directory *directory = NULL;
     struct provider_route route;
     struct world world;
@@ -360,8 +430,7 @@ static void test_a_failed_refresh_keeps_the_old(void)
     (void)add(&world, "a", "", "key-a");
     CHECK_TRUE("wrong key", directory_refresh(directory, &changed, &err) != ERR_OK);
     CHECK_TRUE("told again", directory_refresh(directory, &changed, &err) != ERR_OK);
-    CHECK_INT("as before", directory_choose(directory, standard(), NULL, 0, &route, &err),
-              ERR_UNAVAILABLE);
+    CHECK_INT("as before", directory_choose(directory, &wish, &route, &err), ERR_UNAVAILABLE);
     directory_close(&directory);
     CHECK_TRUE("closed", directory == NULL);
     CHECK_TRUE("wrong key at once",
@@ -372,5 +441,6 @@ static void test_a_failed_refresh_keeps_the_old(void)
 
 CHECK_MAIN(CHECK_TEST(test_nobody_to_choose), CHECK_TEST(test_weights),
            CHECK_TEST(test_who_is_left_out), CHECK_TEST(test_credentials_of_one_account),
-           CHECK_TEST(test_what_is_sent), CHECK_TEST(test_settings_arrive),
-           CHECK_TEST(test_targets), CHECK_TEST(test_a_failed_refresh_keeps_the_old))
+           CHECK_TEST(test_what_is_sent), CHECK_TEST(test_one_account_wished),
+           CHECK_TEST(test_settings_arrive), CHECK_TEST(test_targets),
+           CHECK_TEST(test_a_failed_refresh_keeps_the_old))

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A catalogue on a fresh database of its own, and the operator's word on it. */
+#ifndef ARKGATE_TESTS_CATALOGUE_FIXTURE_H
+#define ARKGATE_TESTS_CATALOGUE_FIXTURE_H
+
+#include "gateway/catalogue/catalogue.h"
+
+#include "tests/lib/check.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct catalogue_fixture {
+    char dir[32], path[64];
+    struct db *db;
+    struct catalogue *catalogue;
+};
+
+static inline void catalogue_fixture_init(struct catalogue_fixture *fixture)
+{
+    struct db_options options = {.path = fixture->path};
+    struct err err = {0};
+
+    *fixture = (struct catalogue_fixture){0};
+    (void)snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/catalogue.XXXXXX");
+    if (mkdtemp(fixture->dir) == NULL)
+        abort();
+    (void)snprintf(fixture->path, sizeof(fixture->path), "%s/arkgate.db", fixture->dir);
+    CHECK_OK("crypto", crypto_init(&err), &err);
+    CHECK_OK("migrate", db_migrate(fixture->path, &err), &err);
+    CHECK_OK("open", db_open(&options, &fixture->db, &err), &err);
+    CHECK_OK("catalogue", catalogue_open(fixture->db, &fixture->catalogue, &err), &err);
+    if (fixture->catalogue == NULL)
+        abort();
+}
+
+static inline void catalogue_fixture_fini(struct catalogue_fixture *fixture)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char path[80];
+
+    catalogue_close(&fixture->catalogue);
+    db_close(&fixture->db);
+    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
+        (void)snprintf(path, sizeof(path), "%s%s", fixture->path, suffixes[i]);
+        (void)unlink(path);
+    }
+    CHECK_INT("nothing left", rmdir(fixture->dir), 0);
+}
+
+/* One "model set" in a transaction of its own, checked as the command does. */
+struct catalogue_change {
+    int64_t tenant_id;
+    const char *model, *key, *value;
+};
+
+static inline enum err_code catalogue_change_steps(struct db_conn *conn, void *ctx,
+                                                   struct err *err)
+{
+    const struct catalogue_change *change = ctx;
+    struct str model = str_from(change->model);
+
+    TRY(catalogue_change_set(conn, "cli:test", 1800000000000000, change->tenant_id, model,
+                             str_from(change->key), str_from(change->value), err));
+    return catalogue_change_check(conn, model, err);
+}
+
+static inline enum err_code catalogue_fixture_try(struct db *db, int64_t tenant_id,
+                                                  const char *model, const char *key,
+                                                  const char *value, struct err *err)
+{
+    struct catalogue_change change = {tenant_id, model, key, value};
+
+    *err = (struct err){0};
+    return db_write(db, catalogue_change_steps, &change, err);
+}
+
+/* Changes, and lets the catalogue see it. */
+static inline void catalogue_fixture_set(struct db *db, struct catalogue *catalogue,
+                                         int64_t tenant_id, const char *model, const char *key,
+                                         const char *value)
+{
+    struct err err;
+
+    CHECK_OK(value, catalogue_fixture_try(db, tenant_id, model, key, value, &err), &err);
+    CHECK_OK(value, catalogue_refresh(catalogue, &err), &err);
+}
+
+/* A model that must be there. */
+static inline struct model catalogue_fixture_model(struct catalogue *catalogue,
+                                                   int64_t tenant_id, const char *name)
+{
+    struct model model = {0};
+    struct err err = {0};
+
+    CHECK_OK(name, catalogue_find(catalogue, tenant_id, str_from(name), &model, &err), &err);
+    return model;
+}
+
+#endif
