@@ -104,7 +104,7 @@ struct hold_ctx {
     const struct scope *scope;
     const char *task;
     struct price_key key;
-    int64_t tokens, output_ms, amount_nano;
+    int64_t tokens, output_ms, amount_nano, tool_uses;
     bool no_tokens;
     const char *actor;
     struct money held;
@@ -125,6 +125,7 @@ static inline enum err_code hold_steps(struct db_conn *conn, void *ctx, struct e
     struct hold_usage usage = {.has_tokens = !hold->no_tokens,
                                .tokens = hold->tokens,
                                .output_ms = hold->output_ms,
+                               .tool_uses = hold->tool_uses,
                                .key = *key,
                                .evidence = {1, 2, 3},
                                .now_us = NOW + 2};

@@ -282,6 +282,76 @@ static void test_no_length(void)
     fixture_fini(&fixture);
 }
 
+/* Uses of the tool are free until somebody gives them a price; then an operator decides. */
+static void test_tools(void)
+{
+    static const struct {
+        const char *what;
+        int64_t version, uses, tokens; /* of the book; price of a use by version below */
+        const char *state, *review;
+    } cases[] = {
+        {"shipped: free", 1, 3, 108900, "charged", ""},
+        {"shipped: not used", 1, 0, 108900, "charged", ""},
+        {"priced: not used", 2, 0, 108900, "charged", ""},
+        {"priced: used", 2, 1, 108900, "review", "1 tool uses that have a price"},
+        {"priced: used much", 2, INT64_MAX, 108900, "review",
+         "9223372036854775807 tool uses that have a price"},
+        {"priced: less than none", 2, -1, 108900, "charged", ""},
+        {"priced, and nothing rendered", 2, 2, 0, "review", "2 tool uses that have a price"},
+        {"no row for tools", 3, 5, 108900, "charged", ""},
+    };
+    struct fixture fixture = {0};
+
+    fixture_init(&fixture);
+    run_sql(&fixture, "INSERT INTO price_book VALUES"
+                      " ('ark-cny', 2, 1, 'CNY', 1000000000, 1000000000),"
+                      " ('ark-cny', 3, 2, 'CNY', 1000000000, 1000000000)");
+    run_sql(&fixture, "INSERT INTO price_row VALUES"
+                      " ('ark-cny', 2, 1, 'doubao-seedance-2-0', '*', -1, -1, '*', 'all',"
+                      " 'mtoken', 46000000000),"
+                      " ('ark-cny', 2, 2, 'tool/web_search', '*', -1, -1, '*', 'search', 'use',"
+                      " 30000000),"
+                      " ('ark-cny', 3, 1, 'doubao-seedance-2-0', '*', -1, -1, '*', 'all',"
+                      " 'mtoken', 46000000000)");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *what = cases[i].what;
+        char name[16];
+        struct err err;
+
+        (void)snprintf(name, sizeof(name), "t%zu", i);
+        /* The version that holds at NOW is the highest that has begun. */
+        static const char *const begins[] = {
+            "UPDATE price_book SET starts_us = 9000000000000000 WHERE version > 1",
+            "UPDATE price_book SET starts_us = CASE version WHEN 3 THEN 9000000000000000"
+            " ELSE version - 1 END",
+            "UPDATE price_book SET starts_us = version - 1"};
+
+        run_sql(&fixture, begins[cases[i].version - 1]);
+        struct scope scope = fixture_tenant(&fixture, name, YUAN(10), 0);
+        struct hold_ctx hold = {.step = PLACE,
+                                .scope = &scope,
+                                .task = "cgt-1",
+                                .tokens = 108900,
+                                .output_ms = 5000};
+        struct get_ctx get = {.scope = &scope, .task = "cgt-1"};
+
+        CHECK_OK(what, fixture_hold(&fixture, &hold, &err), &err);
+        CHECK_INT(what, hold.held.nano, HOLD);
+        hold.step = SETTLE;
+        hold.tool_uses = cases[i].uses;
+        hold.tokens = cases[i].tokens;
+        CHECK_OK(what, fixture_hold(&fixture, &hold, &err), &err);
+        CHECK_TEXT(what, hold.charge.review, cases[i].review);
+        CHECK_OK(what, db_read(fixture.db, get_steps, &get, &err), &err);
+        CHECK_TEXT(what, get.view.state, cases[i].state);
+        CHECK_TEXT(what, get.view.review, cases[i].review);
+        CHECK_INT(what, get.view.charge.nano,
+                  strcmp(cases[i].state, "charged") == 0 ? HOLD : 0);
+        check_verifies(&fixture, what);
+    }
+    fixture_fini(&fixture);
+}
+
 enum { RACERS = 200, COVERED = 7 };
 
 struct racer {
@@ -336,4 +406,4 @@ static void test_race(void)
 }
 
 CHECK_MAIN(CHECK_TEST(test_flows), CHECK_TEST(test_place), CHECK_TEST(test_other_books),
-           CHECK_TEST(test_no_length), CHECK_TEST(test_race))
+           CHECK_TEST(test_no_length), CHECK_TEST(test_tools), CHECK_TEST(test_race))

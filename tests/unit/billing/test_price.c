@@ -61,6 +61,115 @@ static void test_shipped(void)
     fixture_fini(&fixture);
 }
 
+/* The models before 2.0 by sound and tier, 2.5 by resolution and video; in nano yuan. */
+static void test_shipped_others(void)
+{
+    static const struct {
+        const char *model, *resolution, *tier;
+        bool video, audio;
+        const char *sku;
+        int64_t nano; /* 0: no such row */
+    } cases[] = {
+        {"doubao-seedance-1-5-pro", "480p", "default", false, true,
+         "doubao-seedance-1-5-pro-audio", YUAN(16)},
+        {"doubao-seedance-1-5-pro", "1080p", "default", false, false,
+         "doubao-seedance-1-5-pro-silent", YUAN(8)},
+        {"doubao-seedance-1-5-pro", "720p", "flex", false, true,
+         "doubao-seedance-1-5-pro-audio-flex", YUAN(8)},
+        {"doubao-seedance-1-5-pro", "720p", "flex", false, false,
+         "doubao-seedance-1-5-pro-silent-flex", YUAN(4)},
+        {"doubao-seedance-1-5-pro", "720p", "other", false, false, "", 0},
+        {"doubao-seedance-1-0-pro", "1080p", "default", false, false, "doubao-seedance-1-0-pro",
+         YUAN(15)},
+        {"doubao-seedance-1-0-pro", "1080p", "default", false, true, "doubao-seedance-1-0-pro",
+         YUAN(15)},
+        {"doubao-seedance-1-0-pro", "480p", "flex", false, false,
+         "doubao-seedance-1-0-pro-flex", 7500000000},
+        {"doubao-seedance-1-0-pro-fast", "720p", "default", false, false,
+         "doubao-seedance-1-0-pro-fast", 4200000000},
+        {"doubao-seedance-1-0-pro-fast", "720p", "flex", false, false,
+         "doubao-seedance-1-0-pro-fast-flex", 2100000000},
+        {"doubao-seedance-1-0-lite-t2v", "720p", "default", false, false,
+         "doubao-seedance-1-0-lite-t2v", YUAN(10)},
+        {"doubao-seedance-1-0-lite-t2v", "720p", "flex", false, false,
+         "doubao-seedance-1-0-lite-t2v-flex", YUAN(5)},
+        {"doubao-seedance-1-0-lite-i2v", "1080p", "default", false, false,
+         "doubao-seedance-1-0-lite-i2v", YUAN(10)},
+        {"doubao-seedance-1-0-lite-i2v", "1080p", "flex", false, false,
+         "doubao-seedance-1-0-lite-i2v-flex", YUAN(5)},
+        {"doubao-seedance-2-5", "480p", "default", false, true, "doubao-seedance-2-5-novideo",
+         YUAN(70)},
+        {"doubao-seedance-2-5", "720p", "default", true, true, "doubao-seedance-2-5-video",
+         YUAN(42)},
+        {"doubao-seedance-2-5", "1080p", "default", false, false,
+         "doubao-seedance-2-5-1080p-novideo", YUAN(77)},
+        {"doubao-seedance-2-5", "1080p", "default", true, true,
+         "doubao-seedance-2-5-1080p-video", YUAN(46)},
+    };
+    struct fixture fixture = {0};
+
+    fixture_init(&fixture);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct find_ctx find = {.book = "ark-cny",
+                                .version = 1,
+                                .key = {.model = str_from(cases[i].model),
+                                        .resolution = str_from(cases[i].resolution),
+                                        .video = cases[i].video,
+                                        .audio = cases[i].audio,
+                                        .tier = str_from(cases[i].tier)}};
+        struct err err = {0};
+
+        CHECK_INT(cases[i].sku, db_read(fixture.db, find_steps, &find, &err),
+                  cases[i].nano == 0 ? ERR_UNAVAILABLE : ERR_OK);
+        CHECK_TEXT(cases[i].sku, find.row.sku, cases[i].sku);
+        CHECK_INT(cases[i].sku, find.row.unit_price_nano, cases[i].nano);
+        CHECK_INT(cases[i].sku, find.row.unit, PRICE_PER_MTOKEN);
+    }
+    fixture_fini(&fixture);
+}
+
+struct tool_ctx {
+    const char *book;
+    int64_t version, unit_nano;
+};
+
+static enum err_code tool_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct tool_ctx *tool = ctx;
+
+    return price_tool(conn, str_from(tool->book), tool->version, &tool->unit_nano, err);
+}
+
+/* One use of the tool: free as shipped, by a book's factors once it has a price. */
+static void test_tool(void)
+{
+    static const struct {
+        const char *what, *book;
+        int64_t version, nano;
+    } cases[] = {
+        {"shipped", "ark-cny", 1, 0},
+        {"no row", "bare", 1, 0},
+        {"no such book", "nope", 1, 0},
+        {"no such version", "ark-cny", 9, 0},
+        {"priced, 30 x 1.1 x 1.25 = 41.25", "own", 1, 41},
+    };
+    struct fixture fixture = {0};
+
+    fixture_init(&fixture);
+    run_sql(&fixture, "INSERT INTO price_book VALUES ('bare', 1, 0, 'CNY', 1, 1),"
+                      " ('own', 1, 0, 'CNY', 1100000000, 1250000000)");
+    run_sql(&fixture, "INSERT INTO price_row VALUES ('own', 1, 1, 'tool/web_search', '*', -1,"
+                      " -1, '*', 'search', 'use', 30)");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct tool_ctx tool = {cases[i].book, cases[i].version, -77};
+        struct err err = {0};
+
+        CHECK_OK(cases[i].what, db_read(fixture.db, tool_steps, &tool, &err), &err);
+        CHECK_INT(cases[i].what, tool.unit_nano, cases[i].nano);
+    }
+    fixture_fini(&fixture);
+}
+
 struct version_ctx {
     const char *book;
     int64_t at_us, version;
@@ -183,5 +292,5 @@ static void test_cost(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(test_shipped), CHECK_TEST(test_versions), CHECK_TEST(test_narrowest),
-           CHECK_TEST(test_cost))
+CHECK_MAIN(CHECK_TEST(test_shipped), CHECK_TEST(test_shipped_others), CHECK_TEST(test_tool),
+           CHECK_TEST(test_versions), CHECK_TEST(test_narrowest), CHECK_TEST(test_cost))

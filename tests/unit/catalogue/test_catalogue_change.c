@@ -646,12 +646,12 @@ static void test_as_many_settings_as_there_may_be(void)
     run_sql(&fixture, "INSERT INTO model_setting"
                       " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
                       " WHERE i < 19998)"
-                      " SELECT i, CASE WHEN i % 40 = 0 THEN '" FAST "' ELSE 'left' END,"
+                      " SELECT i, CASE WHEN i % 400 = 0 THEN '" FAST "' ELSE 'left' END,"
                       " 'images', '1' FROM n");
     CHECK_OK("refresh", catalogue_refresh(fixture.catalogue, &err), &err);
-    check_value(&fixture, 40, FAST, "images", "1");
-    check_value(&fixture, 19960, FAST, "images", "1");
-    check_value(&fixture, 41, FAST, "images", "9");
+    check_value(&fixture, 400, FAST, "images", "1");
+    check_value(&fixture, 19600, FAST, "images", "1");
+    check_value(&fixture, 401, FAST, "images", "9");
     set(&fixture, TENANT, FAST, "alias", "mine"); /* 19999 */
     set(&fixture, TENANT, FAST, "images", "3");   /* 20000 */
     set(&fixture, TENANT, FAST, "images", "4");
