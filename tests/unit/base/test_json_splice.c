@@ -253,5 +253,127 @@ static void test_giant(void)
     free(text);
 }
 
-CHECK_MAIN(CHECK_TEST(test_matrix), CHECK_TEST(test_all_patterns), CHECK_TEST(test_refused),
+/* ---- patches ------------------------------------------------------------------ */
+
+/* Where a text stands in another. */
+static struct str find(const char *text, const char *part)
+{
+    const char *at = strstr(text, part);
+
+    ASSERT(at != NULL);
+    return (struct str){at, strlen(part)};
+}
+
+struct patch_case {
+    const char *text, *at, *json;
+    struct json_edit edits[3];
+    const char *want; /* NULL: refused */
+};
+
+static const struct patch_case patches[] = {
+    {"{\"a\":{\"b\":1}}", "1", "2", {{0}}, "{\"a\":{\"b\":2}}"},
+    {"{\"a\":[1,2,3]}", "1", "\"x\"", {{0}}, "{\"a\":[\"x\",2,3]}"},
+    {"{\"a\":[1,2,3]}", "3", "", {{0}}, "{\"a\":[1,2,]}"}, /* whatever it is told */
+    {"{\"a\":1}", "1", "100000", {{0}}, "{\"a\":100000}"},
+    {"{\"a\":\"long text\"}", "\"long text\"", "0", {{0}}, "{\"a\":0}"},
+    /* with edits before, behind and on both sides */
+    {"{\"z\":0,\"a\":{\"b\":1}}", "1", "2", {DROP("z")}, "{\"a\":{\"b\":2}}"},
+    {"{\"z\":0,\"a\":{\"b\":1}}", "1", "2", {SET("z", "9")}, "{\"z\":9,\"a\":{\"b\":2}}"},
+    {"{\"a\":{\"b\":1},\"z\":0}", "1", "2", {DROP("z")}, "{\"a\":{\"b\":2}}"},
+    {"{\"a\":{\"b\":1},\"z\":0}",
+     "1",
+     "2",
+     {SET("n", "8")},
+     "{\"a\":{\"b\":2},\"z\":0,\"n\":8}"},
+    {"{\"y\":null,\"a\":{\"b\":1},\"z\":null}",
+     "1",
+     "2",
+     {SET("y", "7")},
+     "{\"y\":7,\"a\":{\"b\":2}}"},
+    {"{\"y\":5,\"a\":[1],\"x\":6,\"z\":7}",
+     "1",
+     "2",
+     {DROP("y"), SET("x", "0"), DROP("z")},
+     "{\"a\":[2],\"x\":0}"},
+    /* the whole text */
+    {"{}", "{}", "[]", {{0}}, "[]"},
+    /* a place that an edit took away, or cut */
+    {"{\"a\":{\"b\":1},\"c\":2}", "1", "2", {DROP("a")}, NULL},
+    {"{\"a\":{\"b\":1},\"c\":2}", "{\"b\":1}", "2", {SET("a", "9")}, NULL},
+    {"{\"a\":{\"b\":1},\"c\":2}", "\"a\":{\"b\":1},\"c\":2", "2", {DROP("a")}, NULL},
+};
+
+static void test_patches(void)
+{
+    for (size_t i = 0; i < COUNT_OF(patches); i++) {
+        const struct patch_case *row = &patches[i];
+        CLEANUP(arena_fini) struct arena arena = {0};
+        struct json_patch patch = {find(row->text, row->at), str_from(row->json)};
+        struct json_slices slices = {0};
+        size_t edits = 0;
+        struct err err = {0};
+
+        while (edits < COUNT_OF(row->edits) && row->edits[edits].name != NULL)
+            edits++;
+        arena_init(&arena, 1 << 16);
+        CHECK_OK(row->text,
+                 json_splice(&arena, str_from(row->text), row->edits, edits, &slices, &err),
+                 &err);
+        CHECK_INT(row->text, json_splice_patch(&arena, &patch, &slices, &err),
+                  row->want == NULL ? ERR_INTERNAL : ERR_OK);
+        if (row->want == NULL)
+            continue;
+        char *text = join(&slices);
+
+        CHECK_TEXT(row->text, text, row->want);
+        free(text);
+    }
+}
+
+/* No patch is none; a foreign place is refused; two go one after the other. */
+static void test_patches_that_are_none(void)
+{
+    static const char text[] = "{\"a\":1,\"b\":2}", other[] = "{\"a\":1,\"b\":2}x";
+    CLEANUP(arena_fini) struct arena arena = {0};
+    struct json_slices slices = {0};
+    struct err err = {0};
+
+    arena_init(&arena, 1 << 16);
+    CHECK_OK("splice", json_splice(&arena, str_from(text), NULL, 0, &slices, &err), &err);
+    CHECK_OK("none",
+             json_splice_patch(&arena, &(struct json_patch){.json = STR("9")}, &slices, &err),
+             &err);
+    CHECK_INT("as it was", slices.len, sizeof(text) - 1);
+    CHECK_INT("another text",
+              json_splice_patch(&arena, &(struct json_patch){find(other, "1"), STR("9")},
+                                &slices, &err),
+              ERR_INTERNAL);
+    CHECK_INT("as it was", slices.len, sizeof(text) - 1);
+    CHECK_OK("first",
+             json_splice_patch(&arena, &(struct json_patch){find(text, "1"), STR("10")},
+                               &slices, &err),
+             &err);
+    CHECK_OK("second",
+             json_splice_patch(&arena, &(struct json_patch){find(text, "2"), STR("")}, &slices,
+                               &err),
+             &err);
+    char *joined = join(&slices);
+
+    CHECK_TEXT("both", joined, "{\"a\":10,\"b\":}");
+    free(joined);
+
+    /* A full arena is told, and nothing is half done. */
+    CLEANUP(arena_fini) struct arena small = {0};
+
+    arena_init(&small, 8);
+    slices = (struct json_slices){&(struct str){text, sizeof(text) - 1}, 1, sizeof(text) - 1};
+    CHECK_INT("full",
+              json_splice_patch(&small, &(struct json_patch){find(text, "1"), STR("9")},
+                                &slices, &err),
+              ERR_INTERNAL);
+    CHECK_INT("as it was", slices.count, 1);
+}
+
+CHECK_MAIN(CHECK_TEST(test_patches), CHECK_TEST(test_patches_that_are_none),
+           CHECK_TEST(test_matrix), CHECK_TEST(test_all_patterns), CHECK_TEST(test_refused),
            CHECK_TEST(test_giant))

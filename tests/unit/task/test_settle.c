@@ -113,6 +113,151 @@ static void test_outcome_of_a_success(void)
     world_fini(&world);
 }
 
+/* What only some models' answers have. */
+static void test_rare_members_of_a_success(void)
+{
+    struct world world;
+
+    world_init(&world, YUAN(100));
+    (void)world_queued(&world, "cgt-1");
+    struct upstream_task seen = seen_of("cgt-1", TASK_SUCCEEDED);
+
+    seen.has_duration = false;
+    seen.duration = 0;
+    seen.has_frames = seen.has_draft = seen.draft = seen.has_tool_uses = true;
+    seen.frames = 121;
+    seen.tool_uses = 3;
+    seen.output_format = STR("mp4");
+    settle_ok(&world, "success", seen);
+    struct task task = world_task(&world, "cgt-1");
+
+    CHECK_TRUE("frames", task.has_frames && task.frames == 121);
+    CHECK_INT("milliseconds", service_output_ms(&task), 5041);
+    CHECK_TRUE("draft", task.has_draft && task.draft);
+    CHECK_TRUE("uses", task.has_tool_uses && task.tool_uses == 3);
+    CHECK_TEXT("format", task.output_format, "mp4");
+    check_money(&world, "uses are free as shipped", YUAN(100) - HOLD_NANO, 0, HOLD_NANO);
+
+    (void)world_queued(&world, "cgt-2");
+    settle_ok(&world, "without", seen_of("cgt-2", TASK_SUCCEEDED));
+    task = world_task(&world, "cgt-2");
+    CHECK_TRUE("none", !task.has_frames && !task.has_draft && !task.has_tool_uses);
+    CHECK_TEXT("none", task.output_format, "");
+    world_fini(&world);
+}
+
+/* A use that has a price is an operator's to judge: nothing is given away unseen. */
+static void test_tool_uses_that_have_a_price(void)
+{
+    static const struct {
+        const char *what;
+        bool told;
+        int64_t uses;
+        bool review;
+    } rows[] = {
+        {"not told", false, 0, false}, {"none", true, 0, false}, {"two", true, 2, true}};
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct world world;
+
+        world_init(&world, YUAN(100));
+        world_tamper(&world,
+                     "UPDATE price_row SET list_price_nano = 30000000"
+                     " WHERE model = 'tool/web_search'",
+                     0);
+        struct task task = world_queued(&world, "cgt-1");
+        struct upstream_task seen = seen_of("cgt-1", TASK_SUCCEEDED);
+
+        seen.has_tool_uses = rows[i].told;
+        seen.tool_uses = rows[i].uses;
+        settle_ok(&world, rows[i].what, seen);
+        check_state(&world, rows[i].what, "cgt-1", TASK_SUCCEEDED);
+        CHECK_TEXT(rows[i].what, world_hold(&world, &task).state,
+                   rows[i].review ? "review" : "charged");
+        check_money(&world, rows[i].what, YUAN(100) - HOLD_NANO, rows[i].review ? HOLD_NANO : 0,
+                    rows[i].review ? 0 : HOLD_NANO);
+        CHECK_INT(rows[i].what,
+                  world_ask(&world,
+                            "SELECT count(*) FROM event WHERE task_id = $1"
+                            " AND note = 'review: 2 tool uses that have a price'",
+                            task.id),
+                  rows[i].review);
+        world_fini(&world);
+    }
+}
+
+/* 1.5 pro costs half without sound, and flex half of either: what was rendered counts, in
+ * the tier that was asked for. */
+static void test_charge_of_an_older_model(void)
+{
+    static const struct {
+        const char *what, *tier;
+        bool echoed, audio;
+        int64_t charge_nano;
+    } rows[] = {
+        {"sound", "default", true, true, 810208000},
+        {"silent in the end", "default", true, false, 405104000},
+        {"not told: as asked", "default", false, false, 810208000},
+        {"flex", "flex", true, true, 405104000},
+        {"flex, silent", "flex", true, false, 202552000},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct task_draft draft = draft_of("{}");
+        struct submit_result result;
+        struct world world;
+        struct err err = {0};
+
+        world_init(&world, YUAN(100));
+        world_model_set(&world, "doubao-seedance-1-5-pro", "sold", "on");
+        draft.model_asked = STR("doubao-seedance-1-5-pro");
+        draft.tier = str_from(rows[i].tier);
+        world_script(&world, (struct step){.upstream_id = "cgt-1"});
+        CHECK_OK(rows[i].what, submit_task(&world.service, &world.scope, &draft, &result, &err),
+                 &err);
+        struct upstream_task seen = seen_of("cgt-1", TASK_SUCCEEDED);
+
+        seen.resolution = STR("480p");
+        seen.tier = str_from(rows[i].tier);
+        seen.tokens = seen.total_tokens = 50638;
+        seen.has_audio = rows[i].echoed;
+        seen.audio = rows[i].audio;
+        settle_ok(&world, rows[i].what, seen);
+        check_money(&world, rows[i].what, YUAN(100) - rows[i].charge_nano, 0,
+                    rows[i].charge_nano);
+        world_fini(&world);
+    }
+}
+
+/* A length in frames is what it was, whatever the answer leaves out. */
+static void test_frames_asked_for(void)
+{
+    struct task_draft draft = draft_of("{}");
+    struct submit_result result;
+    struct world world;
+    struct err err = {0};
+
+    world_init(&world, YUAN(100));
+    world_model_set(&world, "doubao-seedance-1-0-pro", "sold", "on");
+    draft.model_asked = STR("doubao-seedance-1-0-pro");
+    draft.resolution = STR("480p");
+    draft.has_frames = true;
+    draft.frames = 29;
+    world_script(&world, (struct step){.upstream_id = "cgt-1"});
+    CHECK_OK("submit", submit_task(&world.service, &world.scope, &draft, &result, &err), &err);
+    struct upstream_task seen = seen_of("cgt-1", TASK_SUCCEEDED);
+
+    seen.resolution = STR("480p");
+    seen.has_duration = false;
+    seen.tokens = seen.total_tokens = 12150;
+    settle_ok(&world, "success", seen);
+    struct task task = world_task(&world, "cgt-1");
+
+    CHECK_TRUE("frames", task.has_frames && task.frames == 29 && task.duration == 0);
+    check_money(&world, "12150 at 15", YUAN(100) - 182250000, 0, 182250000);
+    world_fini(&world);
+}
+
 static void test_ends_that_cost_nothing(void)
 {
     static const enum task_state ends[] = {TASK_FAILED, TASK_EXPIRED, TASK_CANCELLED};
@@ -405,10 +550,12 @@ static void test_many_overdue(void)
 }
 
 CHECK_MAIN(CHECK_TEST(test_running), CHECK_TEST(test_charge_by_the_final_resolution),
-           CHECK_TEST(test_outcome_of_a_success), CHECK_TEST(test_ends_that_cost_nothing),
-           CHECK_TEST(test_an_end_is_the_end), CHECK_TEST(test_usage_that_cannot_be),
-           CHECK_TEST(test_lengths_that_cannot_be), CHECK_TEST(test_strangers_are_skipped),
-           CHECK_TEST(test_one_bad_row_stops_no_other),
+           CHECK_TEST(test_outcome_of_a_success), CHECK_TEST(test_rare_members_of_a_success),
+           CHECK_TEST(test_tool_uses_that_have_a_price),
+           CHECK_TEST(test_charge_of_an_older_model), CHECK_TEST(test_frames_asked_for),
+           CHECK_TEST(test_ends_that_cost_nothing), CHECK_TEST(test_an_end_is_the_end),
+           CHECK_TEST(test_usage_that_cannot_be), CHECK_TEST(test_lengths_that_cannot_be),
+           CHECK_TEST(test_strangers_are_skipped), CHECK_TEST(test_one_bad_row_stops_no_other),
            CHECK_TEST(test_the_same_task_twice_in_a_batch), CHECK_TEST(test_missing_twice),
            CHECK_TEST(test_found_again), CHECK_TEST(test_overdue),
            CHECK_TEST(test_many_overdue))
