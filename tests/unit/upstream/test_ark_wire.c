@@ -39,7 +39,8 @@ static const char whole[] =
     "\"status\":\"succeeded\",\"safety_identifier\":\"user-1\","
     "\"content\":{\"video_url\":\"https://v.example/1.mp4\","
     "\"last_frame_url\":\"https://f.example/1.png\"},"
-    "\"usage\":{\"completion_tokens\":19845,\"total_tokens\":19846},"
+    "\"usage\":{\"completion_tokens\":19845,\"total_tokens\":19846,"
+    "\"tool_usage\":{\"web_search\":2}},"
     "\"created_at\":1787869631,\"updated_at\":1787869648,\"seed\":17918,"
     "\"resolution\":\"480p\",\"ratio\":\"16:9\",\"duration\":2,\"frames\":49,"
     "\"framespersecond\":24,\"service_tier\":\"default\","
@@ -73,6 +74,9 @@ static void test_whole_task(void)
     CHECK_TRUE("expires", task->has_expires_after && task->expires_after == 172800);
     CHECK_TRUE("audio", task->has_audio && task->audio);
     CHECK_TRUE("priority", task->has_priority && task->priority == 3);
+    CHECK_TRUE("tool", task->has_tool_uses && task->tool_uses == 2);
+    CHECK_TRUE("draft", task->has_draft && !task->draft);
+    CHECK_TRUE("format", str_is(task->output_format, "mp4"));
     CHECK_TRUE("no error", task->error_code.len == 0 && task->error_message.len == 0);
     CHECK_TRUE("evidence", str_is(task->body, whole));
 }
@@ -92,7 +96,7 @@ static void test_members_of_a_wrong_type(void)
         "seed",       "resolution",        "ratio",        "duration",
         "frames",     "framespersecond",   "service_tier", "execution_expires_after",
         "priority",   "generate_audio",    "error",        "failure_reason",
-        "created_at", "updated_at"};
+        "created_at", "updated_at",        "draft",        "output_format"};
 
     for (size_t i = 0; i < COUNT_OF(members); i++) {
         for (size_t j = 0; j < COUNT_OF(values); j++) {
@@ -109,6 +113,10 @@ static void test_members_of_a_wrong_type(void)
             CHECK_TRUE(body, !task->has_duration && !task->has_frames && !task->has_fps);
             CHECK_TRUE(body, !task->has_seed && !task->has_priority && !task->has_tokens);
             CHECK_TRUE(body, !task->has_expires_after && !task->has_total_tokens);
+            CHECK_INT(body, task->has_draft, yes && strcmp(members[i], "draft") == 0);
+            CHECK_INT(body, task->output_format.len,
+                      text && strcmp(members[i], "output_format") == 0);
+            CHECK_TRUE(body, !task->has_tool_uses);
             CHECK_INT(body, task->has_audio, yes && strcmp(members[i], "generate_audio") == 0);
             CHECK_INT(body,
                       task->model.len + task->resolution.len + task->ratio.len +
@@ -117,6 +125,52 @@ static void test_members_of_a_wrong_type(void)
             CHECK_INT(body, task->video_url.len + task->last_frame_url.len, 0);
             CHECK_INT(body, task->created_s, 0);
         }
+    }
+}
+
+/* Members that only some models' answers have, at their edges. */
+static void test_rare_members(void)
+{
+    static const struct {
+        const char *member;
+        int64_t frames, uses; /* -1: none */
+        int draft;            /* likewise */
+        const char *format;
+    } rows[] = {
+        {"\"frames\":29", 29, -1, -1, ""},
+        {"\"frames\":0", -1, -1, -1, ""},
+        {"\"frames\":-29", -1, -1, -1, ""},
+        {"\"frames\":2073600", 2073600, -1, -1, ""},
+        {"\"frames\":2073601", -1, -1, -1, ""}, /* longer than a day */
+        {"\"frames\":29.5", -1, -1, -1, ""},
+        {"\"draft\":true", -1, -1, 1, ""},
+        {"\"draft\":false", -1, -1, 0, ""},
+        {"\"draft\":1", -1, -1, -1, ""},
+        {"\"usage\":{\"tool_usage\":{\"web_search\":0}}", -1, 0, -1, ""},
+        {"\"usage\":{\"tool_usage\":{\"web_search\":7}}", -1, 7, -1, ""},
+        {"\"usage\":{\"tool_usage\":{\"web_search\":-1}}", -1, -1, -1, ""},
+        {"\"usage\":{\"tool_usage\":{\"web_search\":\"7\"}}", -1, -1, -1, ""},
+        {"\"usage\":{\"tool_usage\":{\"web_searches\":7}}", -1, -1, -1, ""},
+        {"\"usage\":{\"tool_usage\":[7]}", -1, -1, -1, ""},
+        {"\"tool_usage\":{\"web_search\":7}", -1, -1, -1, ""}, /* not there */
+        {"\"output_format\":\"mp4\"", -1, -1, -1, "mp4"},
+        {"\"output_format\":\"123456789012345\"", -1, -1, -1, "123456789012345"},
+        {"\"output_format\":\"1234567890123456\"", -1, -1, -1, ""},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CLEANUP(reading_fini) struct reading reading = {0};
+        const struct upstream_task *task = &reading.task;
+        char body[256];
+
+        (void)snprintf(body, sizeof(body), "{\"id\":\"cgt-1\",\"status\":\"succeeded\",%s}",
+                       rows[i].member);
+        read_task(body, &reading);
+        CHECK_TRUE(body, reading.usable);
+        CHECK_INT(body, task->has_frames ? task->frames : -1, rows[i].frames);
+        CHECK_INT(body, task->has_tool_uses ? task->tool_uses : -1, rows[i].uses);
+        CHECK_INT(body, task->has_draft ? task->draft : -1, rows[i].draft);
+        CHECK_TRUE(body, str_is(task->output_format, rows[i].format));
     }
 }
 
@@ -471,8 +525,8 @@ static void test_redaction_of_long_messages(void)
 }
 
 CHECK_MAIN(CHECK_TEST(test_whole_task), CHECK_TEST(test_members_of_a_wrong_type),
-           CHECK_TEST(test_statuses), CHECK_TEST(test_ids), CHECK_TEST(test_created),
-           CHECK_TEST(test_usage), CHECK_TEST(test_times_fit_microseconds),
-           CHECK_TEST(test_task_errors), CHECK_TEST(test_error_shapes),
-           CHECK_TEST(test_long_errors), CHECK_TEST(test_redaction),
-           CHECK_TEST(test_redaction_of_long_messages))
+           CHECK_TEST(test_rare_members), CHECK_TEST(test_statuses), CHECK_TEST(test_ids),
+           CHECK_TEST(test_created), CHECK_TEST(test_usage),
+           CHECK_TEST(test_times_fit_microseconds), CHECK_TEST(test_task_errors),
+           CHECK_TEST(test_error_shapes), CHECK_TEST(test_long_errors),
+           CHECK_TEST(test_redaction), CHECK_TEST(test_redaction_of_long_messages))
