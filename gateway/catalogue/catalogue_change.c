@@ -27,17 +27,17 @@ static enum err_code check_name(struct str key, struct str name, struct err *err
     if (catalogue_view_refuses(name))
         return err_field(err, field, "%s: %.*s is another vendor's name and stays refused",
                          field, (int)name.len, name.ptr);
+    /* An upstream's endpoint must never be seen by a tenant, so such names are minted. */
+    if (str_starts_nocase(name, STR("ep-")))
+        return err_field(err, field, "%s: names that begin with ep- are minted (endpoint=new)",
+                         field);
     return ERR_OK;
 }
 
-/* An upstream's endpoint must never be seen by a tenant, so such names are minted. */
 static enum err_code check_alias(const struct catalogue_view *view,
                                  const struct catalogue_repo_row *row, struct err *err)
 {
     TRY(check_name(STR("alias"), row->value, err));
-    if (str_starts_nocase(row->value, STR("ep-")))
-        return err_field(err, "alias",
-                         "alias: names that begin with ep- are minted (endpoint=new)");
     if (catalogue_view_find(view, row->tenant_id, row->value) != NULL)
         return err_set(err, ERR_CONFLICT, "%.*s is a model's name already", (int)row->value.len,
                        row->value.ptr);

@@ -134,6 +134,10 @@ static enum err_code check_sizes(const struct model *model, struct err *err)
         while (next_word(&ratios, &ratio)) {
             struct err why = {0};
 
+            if (resolution.len >= sizeof(model->resolution) ||
+                ratio.len >= sizeof(model->ratio))
+                return err_field(err, "sizes", "resolutions and ratios have at most %d bytes",
+                                 (int)sizeof(model->ratio) - 1);
             if (size_pixels(str_from(model->sizes), resolution, ratio, &width, &height, &why) !=
                 ERR_OK)
                 return err_field(err, "sizes", "%s at %.*s and %.*s has no size: %s",

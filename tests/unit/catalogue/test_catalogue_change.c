@@ -211,9 +211,14 @@ static void test_a_new_model(void)
     static const char *const bad_names[] = {"",    " ",   "a b", "a\"b", "a/b",
                                             "a:b", "-a",  ".a",  "_a",   "caf\xc3\xa9",
                                             "a\n", "a\\", "a,b"};
-    static const char *const vendors[] = {
-        "seedance-2-0",      "seedance-2-0-260128",        "seedance-2-0-fast-260128",
-        "seedance-2-0-mini", "dreamina-seedance-2.0-mini", "mine-filter-off"};
+    static const char *const vendors[] = {"seedance-2-0",
+                                          "seedance-2-0-260128",
+                                          "seedance-2-0-fast-260128",
+                                          "seedance-2-0-mini",
+                                          "dreamina-seedance-2.0-mini",
+                                          "mine-filter-off",
+                                          "ep-20260101000000-abcde",
+                                          "EP-x"};
     char name[MODEL_NAME_MAX + 2], last[MODEL_NAME_MAX + 1];
     CLEANUP(catalogue_fixture_fini) struct catalogue_fixture fixture;
     struct model model, pattern;
@@ -682,10 +687,46 @@ static void test_as_many_names_as_there_may_be(void)
     check_unknown(&fixture, 3, "n-19979");
 }
 
-CHECK_MAIN(CHECK_TEST(test_each_key), CHECK_TEST(test_keys_that_are_none),
-           CHECK_TEST(test_a_new_model), CHECK_TEST(test_selling_needs_sizes),
-           CHECK_TEST(test_a_tenant_s_own_word), CHECK_TEST(test_aliases),
-           CHECK_TEST(test_aliases_refused), CHECK_TEST(test_unalias),
+/* A task's row has room for 15 bytes of either. */
+static void test_long_words(void)
+{
+    static const struct {
+        const char *word;
+        bool fits;
+    } rows[] = {{"123456789012345", true}, {"1234567890123456", false}};
+    char value[256];
+    CLEANUP(catalogue_fixture_fini) struct catalogue_fixture fixture;
+
+    catalogue_fixture_init(&fixture);
+    set(&fixture, 0, NEXT, "ratios", "16:9 adaptive");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        set(&fixture, 0, NEXT, "sizes", "");
+        (void)snprintf(value, sizeof(value), "720p %s", rows[i].word);
+        set(&fixture, 0, NEXT, "resolutions", value);
+        (void)snprintf(value, sizeof(value), "720p/16:9=1280x720 %s/16:9=1x1", rows[i].word);
+        if (rows[i].fits)
+            set(&fixture, 0, NEXT, "sizes", value);
+        else
+            check_refused(&fixture, 0, NEXT, "sizes", value, ERR_INVALID, "sizes");
+
+        set(&fixture, 0, NEXT, "sizes", "");
+        set(&fixture, 0, NEXT, "resolutions", "720p");
+        (void)snprintf(value, sizeof(value), "adaptive %s", rows[i].word);
+        set(&fixture, 0, NEXT, "ratios", value);
+        (void)snprintf(value, sizeof(value), "720p/%s=1280x720", rows[i].word);
+        if (rows[i].fits)
+            set(&fixture, 0, NEXT, "sizes", value);
+        else
+            check_refused(&fixture, 0, NEXT, "sizes", value, ERR_INVALID, "sizes");
+        set(&fixture, 0, NEXT, "sizes", "");
+        set(&fixture, 0, NEXT, "ratios", "16:9 adaptive");
+    }
+}
+
+CHECK_MAIN(CHECK_TEST(test_long_words), CHECK_TEST(test_each_key),
+           CHECK_TEST(test_keys_that_are_none), CHECK_TEST(test_a_new_model),
+           CHECK_TEST(test_selling_needs_sizes), CHECK_TEST(test_a_tenant_s_own_word),
+           CHECK_TEST(test_aliases), CHECK_TEST(test_aliases_refused), CHECK_TEST(test_unalias),
            CHECK_TEST(test_endpoints), CHECK_TEST(test_refresh),
            CHECK_TEST(test_a_failed_refresh_keeps_the_old),
            CHECK_TEST(test_rows_of_a_model_that_left), CHECK_TEST(test_audit),
