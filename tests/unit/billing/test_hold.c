@@ -300,6 +300,14 @@ static void test_tools(void)
         {"priced, and nothing rendered", 2, 2, 0, "review", "2 tool uses that have a price"},
         {"no row for tools", 3, 5, 108900, "charged", ""},
     };
+    /* So that version 1, 2 or 3 is the one that holds at NOW. */
+    static const char only_1[] =
+        "UPDATE price_book SET starts_us = 9000000000000000 WHERE version > 1";
+    static const char up_to_2[] =
+        "UPDATE price_book SET starts_us ="
+        " CASE version WHEN 3 THEN 9000000000000000 ELSE version - 1 END";
+    static const char up_to_3[] = "UPDATE price_book SET starts_us = version - 1";
+    static const char *const begins[] = {only_1, up_to_2, up_to_3};
     struct fixture fixture = {0};
 
     fixture_init(&fixture);
@@ -319,13 +327,6 @@ static void test_tools(void)
         struct err err;
 
         (void)snprintf(name, sizeof(name), "t%zu", i);
-        /* The version that holds at NOW is the highest that has begun. */
-        static const char *const begins[] = {
-            "UPDATE price_book SET starts_us = 9000000000000000 WHERE version > 1",
-            "UPDATE price_book SET starts_us = CASE version WHEN 3 THEN 9000000000000000"
-            " ELSE version - 1 END",
-            "UPDATE price_book SET starts_us = version - 1"};
-
         run_sql(&fixture, begins[cases[i].version - 1]);
         struct scope scope = fixture_tenant(&fixture, name, YUAN(10), 0);
         struct hold_ctx hold = {.step = PLACE,

@@ -6,6 +6,7 @@
 #define STANDARD "doubao-seedance-2-0"
 #define PRO_15 "doubao-seedance-1-5-pro"
 #define PRO_10 "doubao-seedance-1-0-pro"
+#define TEN "0123456789"
 #define CALLBACK "https://cb.example/hook?a=1"
 
 static const struct step busy = {.outcome = PROVIDER_REFUSED,
@@ -476,9 +477,8 @@ static void test_drafts_that_are_not_there(void)
     CHECK_TRUE("by its id", strstr(err.msg, unknown.minted_id) != NULL);
 
     /* Ids of any kind. */
-    static const char *const odd[] = {"x", "\xff\xfe", "%", "' OR 1=1 --",
-                                      "cgt-0123456789012345678901234567890123456789012345678901"
-                                      "23456789012345678901234567890123456789"};
+    static const char long_id[] = "cgt-" TEN TEN TEN TEN TEN TEN TEN;
+    static const char *const odd[] = {"x", "\xff\xfe", "%", "' OR 1=1 --", long_id};
 
     for (size_t i = 0; i < COUNT_OF(odd); i++) {
         create = final_of(odd[i]);
