@@ -18,6 +18,7 @@ stands beside the example:
     method: PUT        instead of the operation's
     path: /nothing     instead of the operation's, behind the same base
     headers: {…}       besides; a Content-Length goes out without a body
+    swell: query       the query grows over its limit, or there are too many headers
     shows: {…}         headers of the answer that are not required
     only: [createTask] an example that several operations share belongs to these
     never: WHY         it cannot be provoked
@@ -36,15 +37,16 @@ import yaml
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARIES = ("build/asan/gateway/arkgate", "build/release/gateway/arkgate")
 METHODS = ("get", "post", "put", "patch", "delete")
-REPLAY_KEYS = {"fixture", "upstream", "token", "method", "path", "headers", "shows", "only", "never"}
+REPLAY_KEYS = {"fixture", "upstream", "token", "method", "path", "headers", "swell", "shows", "only", "never"}
 # Members whose values differ each time: compared by type alone.
-VOLATILE = {"id", "request_id", "created_at", "updated_at", "seed", "video_url", "last_frame_url"}
+VOLATILE = {"id", "draft_task_id", "request_id", "created_at", "updated_at", "seed", "video_url", "last_frame_url"}
 
 
 class Fixtures:
     """What an example takes. Each returns {"token": …, "id": …, "after": undo}, all optional."""
 
     VIDEO_4K = {"resolution": "4k", "ratio": "16:9", "duration": 4, "generate_audio": False}
+    OLDER = "doubao-seedance-1-5-pro"
 
     def __init__(self, inst):
         self.inst, self.tenants = inst, 0
@@ -94,6 +96,35 @@ class Fixtures:
         """Paid in 100, one 720p video of 5 s."""
         _, token = self._tenant("100")
         return self._task("run_ms=100", "succeeded", token, ratio="16:9", duration=5)
+
+    def older_models(self):
+        """Models before 2.0, sold to this tenant alone."""
+        name, token = self._tenant("100")
+        for model in (self.OLDER, "doubao-seedance-1-0-pro"):
+            self.inst.cli("model", "set", model, "sold=on", "--tenant", name)
+        body = arkgate.text_to_video(model=model, priority=77)
+        arkgate.wait_for(f"{model} is sold", lambda: self.inst.serve.create(token, body).status == 400)
+        return {"token": token}
+
+    def drafted(self):
+        """The id is the draft's."""
+        token = self.older_models()["token"]
+        return self._task("run_ms=100", "succeeded", token, model=self.OLDER, draft=True, ratio="16:9")
+
+    def from_draft(self):
+        draft = self.drafted()
+        body = {"model": self.OLDER, "content": [{"type": "draft_task", "draft_task": {"id": draft["id"]}}],
+                "resolution": "1080p"}
+        task_id = self.inst.serve.create(draft["token"], body).json["id"]
+        self.inst.serve.wait_until(draft["token"], task_id, ("succeeded",))
+        return {"token": draft["token"], "id": task_id}
+
+    def frames(self):
+        token = self.older_models()["token"]
+        return self._task("stay=queued", "queued", token, model="doubao-seedance-1-0-pro", frames=57, resolution="480p")
+
+    def searched(self):
+        return self._task("run_ms=100 searches=2", "succeeded", ratio="16:9", tools=[{"type": "web_search"}])
 
     def poor(self):
         return {"token": self._tenant("12.5")[1]}
@@ -198,11 +229,17 @@ def send(inst, operation, name, replay, prepared):
     path, headers = operation.target(name, prepared)
     path = operation.base + replay.get("path", path)
     headers.update(replay.get("headers", {}))
+    if replay.get("swell") == "query":
+        path += ("&" if "?" in path else "?") + "a=" + "a" * (32 << 10)
+    if replay.get("swell") == "headers":
+        headers.update({f"X-{n}": "a" for n in range(64)})
     body = None
     if operation.bodies and "Content-Length" not in headers:
         name = name if name in operation.bodies else next(iter(operation.bodies))
         operation.sent.add(name)
         body = operation.bodies[name]["value"]
+        if prepared.get("id"):
+            body = json.loads(json.dumps(body).replace(operation.written_id(), prepared["id"]))
     token = replay.get("token", prepared.get("token", inst.token)) if operation.secured else None
     return inst.serve.call(replay.get("method", operation.method), path, token or None, body, headers)
 
@@ -226,7 +263,9 @@ def differences(written, seen, name, where):
 
 
 def settled(text, written_id, task_id):
-    """A text whose request id is no matter and whose task is the written one."""
+    """A text whose request id is no matter, whose task is the written one, and without what
+    the gateway left of the canary."""
+    text = re.sub(r" \(account \(hidden\)[^\"]*?key \(hidden\)\)", "", text)
     text = re.sub(r"Request id: [a-z0-9]+", "Request id: …", text)
     return text.replace(task_id, written_id) if task_id and written_id else text
 
@@ -301,7 +340,8 @@ def main(arguments):
         inst.start_sim()
         inst.add_upstream()
         inst.token = inst.add_tenant("acme", "10000")
-        inst.start_serve({"poll_interval": "50ms"})
+        inst.start_serve({"poll_interval": "50ms", "scan_interval": "200ms",
+                          "resolve": "callback.example=93.184.215.14"})
         fixtures = Fixtures(inst)
         for path in sorted(glob.glob(f"{ROOT}/openapi/*.yaml")):
             p, f = replay_file(inst, fixtures, path)
