@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is the documentation true? Links lead somewhere, folders that the README names
 exist, every arkgate command in a code block is one that the program knows, and the
-README's "Use it for real" is run as it stands, on other ports.
+README's "Use it for real" is run as it stands, on other ports, and after it, on the same
+gateway, the shell blocks of the sections in ALSO_RUN.
 
 usage: check_docs.py BINARY
 """
@@ -18,6 +19,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 RUN_S = 90
+ALSO_RUN = ("Change two lines in your client", "Models")
 
 
 def pages():
@@ -55,9 +57,18 @@ def free_port():
         return sock.getsockname()[1]
 
 
+def shell_blocks(text, name):
+    section = text.split(f"\n## {name}\n", 1)[1].split("\n## ", 1)[0]
+    return [code for kind, code in FENCE.findall(section) if kind == "sh"]
+
+
 def run_real_start(text, binary, bad):
-    section = text.split("\n## Use it for real\n", 1)[1].split("\n## ", 1)[0]
-    code = FENCE.search(section).group(2)
+    code = shell_blocks(text, "Use it for real")[0]
+    for name in ALSO_RUN:
+        blocks = shell_blocks(text, name)
+        if not blocks:
+            bad(f"README: nothing to run in {name}")
+        code += "".join(blocks)
     code = code.replace('export PATH="$PWD/build/release/gateway:$PATH"\n', "")
     for port in ("9000", "8080", "8081"):
         if f":{port}" not in code:

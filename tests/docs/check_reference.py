@@ -2,7 +2,7 @@
 """Do the manual page and the API descriptions say what the program says?
 
 Both ways: the commands and their options with --help, the settings with the table of
-serve, the exit statuses with the table of errors, the operationIds in openapi/ with
+serve, the keys of models with the table of the catalogue, the exit statuses with the table of errors, the operationIds in openapi/ with
 the route tables of the APIs.
 
 usage: check_reference.py [BINARY]   (default: build/asan or build/release)
@@ -95,6 +95,19 @@ def check_settings(_binary, bad):
     compare("the manual", listed, "serve_config.c", table, bad)
 
 
+def check_model_keys(_binary, bad):
+    """Names and defaults of what "model set" takes; a text's default may be said in words."""
+    page = section(read("packaging/arkgate.1"), "COMMANDS")
+    listed = dict(re.findall(r"^\.It ([a-z_]+)$\n([^.].*)", page, re.M))
+    table = re.findall(r'^\s*KEY_(?:TEXT|INT|BOOL)\(([a-z_]+), (?:-?\d+, \d+, )?(ALL_RATIOS|"[^"]*"), ',
+                       read("gateway/catalogue/catalogue_keys.c"), re.M)
+    compare("the manual", set(listed), "catalogue_keys.c", {name for name, _ in table}, bad)
+    for name, default in table:
+        told = listed.get(name, "").rstrip(".").split("; ")[-1]
+        if default not in ('""', "ALL_RATIOS", f'"{told}"'):
+            bad(f"the manual says {told} is the default of {name}, catalogue_keys.c {default}")
+
+
 def check_statuses(_binary, bad):
     listed = set(re.findall(r"^\.It Er (\d+)$", section(read("packaging/arkgate.1"), "EXIT STATUS"), re.M))
     table = set(re.findall(r"^CODE\(\w+,\s*\d+,\s*(\d+),", read("base/err_codes.def"), re.M))
@@ -153,7 +166,7 @@ def main(arguments):
         print("0 passed, 1 failed")
         return 1
     passed = failed = 0
-    for check in (check_commands, check_settings, check_statuses, check_operations):
+    for check in (check_commands, check_settings, check_model_keys, check_statuses, check_operations):
         troubles = []
         try:
             check(os.path.abspath(binary), troubles.append)
