@@ -17,6 +17,7 @@ static const struct {
     [ERR_FORBIDDEN] = {"forbidden", false},
     [ERR_NOT_FOUND] = {"not_found", false},
     [ERR_MODEL_UNKNOWN] = {"model_not_found", false},
+    [ERR_ASSET_UNKNOWN] = {"asset_not_found", false},
     [ERR_ROUTE_UNKNOWN] = {"route_not_found", false},
     [ERR_METHOD_UNKNOWN] = {"method_not_allowed", false},
     [ERR_CONFLICT] = {"conflict", true},

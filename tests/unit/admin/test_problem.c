@@ -25,6 +25,7 @@ static const struct {
     {ERR_FORBIDDEN, 403, "forbidden", THEIRS, false},
     {ERR_NOT_FOUND, 404, "not_found", THEIRS, false},
     {ERR_MODEL_UNKNOWN, 404, "model_not_found", THEIRS, false},
+    {ERR_ASSET_UNKNOWN, 404, "asset_not_found", THEIRS, false},
     {ERR_ROUTE_UNKNOWN, 404, "route_not_found", THEIRS, false},
     {ERR_METHOD_UNKNOWN, 405, "method_not_allowed", THEIRS, false},
     {ERR_CONFLICT, 409, "conflict", OURS, false},
