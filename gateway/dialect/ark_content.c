@@ -95,8 +95,11 @@ static enum err_code decode_text(const struct json_doc *doc, const struct json_v
     (void)snprintf(field, sizeof(field), "content[%zu].text", index);
     if (text == NULL || json_type(text) != JSON_STRING)
         return err_field(err, field, "%s must be a string", field);
-    struct str prompt = str_trim(json_text(doc, text));
+    struct str whole = json_text(doc, text), prompt = str_trim(whole);
 
+    /* Only the quotes may be all of an empty one: what stands at a prompt's end is money. */
+    if (whole.len == 0 && json_raw(doc, text).len > 2)
+        return err_field(err, field, "%s is too long", field);
     if (prompt.len > 0)
         draft->has_text = true;
     ark_inline_read(prompt, &draft->in_prompt);
@@ -115,6 +118,8 @@ static enum err_code decode_draft_task(const struct json_doc *doc,
         return err_field(err, field, "%s: content may hold one draft_task", field);
     TRY(find_text(doc, item, kind, "id", index, &id, err));
     draft->draft_task = json_text(doc, id);
+    if (draft->draft_task.len == 0)
+        return err_field(err, field, "%s: the id is too long", field);
     draft->draft_task_at = json_raw(doc, id);
     return ERR_OK;
 }

@@ -4,8 +4,6 @@
  * Whether a model takes a value is judged by gateway/task. */
 #include "gateway/dialect/ark_parts.h"
 
-enum { PAIRS_MAX = 32 }; /* there are eight names; more pairs are not read */
-
 /* OTHER: what Ark heeds too, and what costs nothing. */
 enum inline_name { RESOLUTION, RATIO, DURATION, FRAMES, SEED, OTHER, INLINE_NAMES };
 
@@ -80,8 +78,8 @@ void ark_inline_read(struct str prompt, struct draft_inline *inout_found)
     bool seen[INLINE_NAMES] = {false};
 
     /* Backwards: the last word on a name is the one that counts, and any other word ends
-     * the run. */
-    for (int pairs = 0; pairs < PAIRS_MAX; pairs++) {
+     * the run. However many there are: one that is not read is one that is not paid. */
+    for (;;) {
         struct str value = cut_last_word(&prompt), word = cut_last_word(&prompt);
         enum inline_name name = name_of(word);
 
