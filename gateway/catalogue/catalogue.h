@@ -35,6 +35,7 @@ struct model {
     bool duration_auto;                            /* -1: the model decides */
     bool text, first_frame, last_frame, reference; /* modes */
     int64_t images, videos, audios;                /* at most so many of each */
+    int64_t video_seconds;                         /* of all videos that are given */
     bool audio_alone;                              /* audio may be the only reference */
     bool audio;                                    /* makes sound */
     bool audio_default, audio_echoed; /* generate_audio when absent; in Ark's answers */

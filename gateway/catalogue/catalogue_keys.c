@@ -45,6 +45,7 @@ static const struct config_key keys[] = {
     KEY_INT(images, 0, 64, "9", "at most so many images"),
     KEY_INT(videos, 0, 64, "3", "videos"),
     KEY_INT(audios, 0, 64, "3", "audios; 0: no audio reference"),
+    KEY_INT(video_seconds, 1, 3600, "15", "seconds of all videos that are given, at most"),
     KEY_BOOL(audio_alone, "false", "audio may be the only reference"),
     KEY_BOOL(audio, "true", "makes sound"),
     KEY_BOOL(audio_default, "true", "generate_audio when it is not given"),

@@ -94,6 +94,7 @@ static const struct catalogue_row rows[] = {
     {NEXT, "images", "30"},
     {NEXT, "videos", "10"},
     {NEXT, "audios", "10"},
+    {NEXT, "video_seconds", "30"},
     {NEXT, "audio_alone", "true"},
     {NEXT, "frames_adaptive", "true"},
     {NEXT, "seed", "false"},

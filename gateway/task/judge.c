@@ -227,6 +227,14 @@ static enum err_code judge_length(const struct task_draft *draft, struct task_pl
     return ERR_OK;
 }
 
+/* Of videos whose length nobody has looked at. */
+static int64_t input_max_ms(const struct model *model)
+{
+    enum { SLACK_MS = 200 }; /* Ark's tolerance: 15.2 s where it says 15, 30.2 for 30 */
+
+    return model->video_seconds * 1000 + SLACK_MS;
+}
+
 static void judge_seed(const struct task_draft *draft, struct task_plan *plan)
 {
     const struct draft_inline *weak = &draft->in_prompt;
@@ -238,6 +246,23 @@ static void judge_seed(const struct task_draft *draft, struct task_plan *plan)
         plan->has_seed = true;
         plan->seed = weak->seed;
     }
+}
+
+enum err_code judge_of_draft(const struct task_draft *draft, const struct task *source,
+                             struct task_plan *inout_plan, struct err *err)
+{
+    struct task_plan *plan = inout_plan;
+    int64_t length = source->duration > 0 ? source->duration : plan->model.duration_max;
+
+    if (!draft->has_duration && source->duration > 0)
+        plan->duration = source->duration;
+    if (plan->duration_max < length)
+        plan->duration_max = length;
+    plan->audio = source->audio || (draft->has_audio && plan->audio);
+    TRY(size_pixels(str_from(plan->model.sizes), plan->resolution, STR("adaptive"),
+                    &plan->width, &plan->height, err));
+    plan->max_tokens = size_tokens(plan->width, plan->height, plan->duration_max * 1000, -1);
+    return ERR_OK;
 }
 
 enum err_code judge_draft(const struct task_draft *draft, struct task_plan *inout_plan,
@@ -259,9 +284,9 @@ enum err_code judge_draft(const struct task_draft *draft, struct task_plan *inou
     plan->priority = draft->has_priority ? draft->priority : 0;
     plan->expires_after =
         draft->has_expires_after ? draft->expires_after : EXPIRES_AFTER_DEFAULT_S;
-    plan->max_tokens = plan->has_frames
+    plan->max_tokens = plan->has_frames && draft->videos == 0
                            ? size_tokens_frames(plan->width, plan->height, plan->frames)
                            : size_tokens(plan->width, plan->height, plan->duration_max * 1000,
-                                         draft->videos > 0 ? SIZE_INPUT_UNKNOWN_MS : -1);
+                                         draft->videos > 0 ? input_max_ms(model) : -1);
     return ERR_OK;
 }

@@ -23,22 +23,23 @@ static bool same_model(const struct match_attempt *attempt, struct str echoed)
 static bool same_request(const struct match_attempt *attempt, const struct upstream_task *stray)
 {
     const struct task *task = &attempt->task;
-    bool adaptive = str_is(str_from(task->ratio), "adaptive");
+    bool of_draft = task->draft_task[0] != '\0'; /* which shaped it */
+    bool any_ratio = of_draft || str_is(str_from(task->ratio), "adaptive");
 
     /* What was left to the model may come back as anything. */
     return same_model(attempt, stray->model) &&
            same_text(stray->resolution, task->resolution) &&
-           (adaptive || same_text(stray->ratio, task->ratio)) &&
+           (any_ratio || same_text(stray->ratio, task->ratio)) &&
            (task->has_frames
                 ? same_number(stray->has_frames, stray->frames, task->frames)
-                : task->duration == -1 || task->draft_task[0] != '\0' ||
+                : task->duration == -1 || of_draft ||
                       same_number(stray->has_duration, stray->duration, task->duration)) &&
            (!stray->has_draft || stray->draft == (task->has_draft && task->draft)) &&
            same_text(stray->tier, task->tier) &&
            same_number(stray->has_priority, stray->priority, task->priority) &&
            same_number(stray->has_expires_after, stray->expires_after, task->expires_after) &&
-           (!stray->has_audio || stray->audio == task->audio) &&
-           (!task->has_seed || task->seed == -1 ||
+           (of_draft || !stray->has_audio || stray->audio == task->audio) &&
+           (of_draft || !task->has_seed || task->seed == -1 ||
             same_number(stray->has_seed, stray->seed, task->seed)) &&
            str_is(stray->safety_identifier, task->safety_identifier);
 }

@@ -235,9 +235,7 @@ static enum err_code find_draft_task(struct create *create, struct task_draft *d
     if (quoted == NULL)
         return err_detail(err, ERR_INTERNAL, "arena full: draft task");
     draft->patch = (struct json_patch){draft->draft_task_at, str_from(quoted)};
-    if (!draft->has_duration && found->duration > 0)
-        create->plan.duration = found->duration;
-    return ERR_OK;
+    return judge_of_draft(draft, found, &create->plan, err);
 }
 
 /* In the order of the errors: model, whether it is sold, parameters, an upstream, assets. */

@@ -110,6 +110,11 @@ struct task_plan {
  * member. */
 FALLIBLE judge_draft(const struct task_draft *draft, struct task_plan *inout_plan,
                      struct err *err);
+struct task;
+/* Then, for a video from a draft: Ark takes over the draft's length, ratio and sound, so the
+ * worst case is the greater of those and what this create says. */
+FALLIBLE judge_of_draft(const struct task_draft *draft, const struct task *source,
+                        struct task_plan *inout_plan, struct err *err);
 
 /* provider: how tasks reach Ark; upstream/ fills it, main plugs it in -------------- */
 

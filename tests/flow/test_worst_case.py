@@ -37,6 +37,15 @@ def test_however_many_parameters_follow(ctx):
     covered(ctx, "40 pairs behind", inst, finished(inst, body))
 
 
+def test_a_video_from_a_draft(ctx):
+    inst = prepare(ctx)
+    draft = finished(inst, text_to_video(model=PRO, draft=True, ratio="21:9", duration=12))
+    body = {"model": PRO, "content": [{"type": "draft_task", "draft_task": {"id": draft["id"]}}], "resolution": "720p"}
+    covered(ctx, "shorter", inst, finished(inst, {**body, "duration": 4}))
+    covered(ctx, "silent", inst, finished(inst, {**body, "generate_audio": False}))
+    covered(ctx, "all", inst, finished(inst, {**body, "duration": 4, "generate_audio": False, "ratio": "1:1"}))
+
+
 def test_a_prompt_that_is_too_long_to_be_read(ctx):
     inst = prepare(ctx)
     prompt = "\\n" * (17 << 20) + " --rs 4k --dur 15"
@@ -44,3 +53,15 @@ def test_a_prompt_that_is_too_long_to_be_read(ctx):
             '{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}').encode()
     answer = inst.serve.call("POST", "/api/v3/contents/generations/tasks", inst.token, body)
     ctx.equal("refused", (answer.status, answer.error["param"]), (400, "content[0].text"))
+
+
+def test_input_seconds_of_each_model(ctx):
+    inst = prepare(ctx)
+    for model, width, height, input_ms in (("doubao-seedance-2-0", 1280, 720, 15200), (NEXT, 1280, 720, 30200)):
+        body = text_to_video("[sim: queue_ms=0 run_ms=0] a pier", model, ratio="16:9", duration=5, resolution="720p")
+        body["content"].append({"type": "video_url", "role": "reference_video",
+                                "video_url": {"url": "https://example.com/a.mp4"}})
+        answer = inst.serve.create(inst.token, body)
+        if ctx.equal(f"{model}: {answer}", answer.status, 200):
+            ctx.equal(f"{model}: held", inst.hold_row(answer.json["id"])["tokens"],
+                      width * height * (24 * (5000 + input_ms) + 1000) // 1024000)
