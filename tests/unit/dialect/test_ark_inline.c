@@ -44,7 +44,7 @@ static void test_rows(void)
         {"a cat --rs 720p --fps 24 --framespersecond 24 --cf true --camerafixed false --wm true"
          " --watermark false",
          "720p", "", NONE, NONE, NONE},
-        {"a cat --rs 720p --unknown x", "720p", "", NONE, NONE, NONE},
+        {"a cat --rs 720p --unknown x", "", "", NONE, NONE, NONE},
         /* all at once, in any order, with any blanks */
         {"a cat --seed -1 --dur -1 --rt 1:1 --rs 4K --frames 33", "4K", "1:1", -1, 33, -1},
         {"a cat\n--rs\t480p\r\n--dur \x0b 7\x0c ", "480p", "", 7, NONE, NONE},

@@ -142,7 +142,7 @@ static void test_overrides(void)
 {
     CLEANUP(net_resolver_close)
     struct net_resolver *resolver = open_with((struct net_resolver_options){
-        .overrides = STR("one.test=10.1.2.3, Two.Test = 1.1.1.1+2606:4700::1+127.0.0.1")});
+        .overrides = STR("one.test=10.1.2.3; Two.Test = 1.1.1.1+2606:4700::1+127.0.0.1")});
     struct net_addresses addresses;
     struct err err;
 
@@ -167,15 +167,15 @@ static void test_bad_overrides(void)
         {"a.test", "\"a.test\""},
         {"a.test=", "\"a.test=\""},
         {"=1.1.1.1", "\"=1.1.1.1\""},
-        {"a.test=1.1.1.1,", "\"\""},
-        {"a.test=1.1.1.1,,b.test=1.1.1.1", "\"\""},
-        {"a.test=1.1.1.1,b test=1.1.1.1", "\"b test=1.1.1.1\""},
+        {"a.test=1.1.1.1;", "\"\""},
+        {"a.test=1.1.1.1;;b.test=1.1.1.1", "\"\""},
+        {"a.test=1.1.1.1;b test=1.1.1.1", "\"b test=1.1.1.1\""},
         {"a.test=127.1", "\"a.test=127.1\""},
         {"a.test=1.1.1.1+", "\"a.test=1.1.1.1+\""},
         {"a.test=[::1]", "\"a.test=[::1]\""},
         {"a.test=b.test", "\"a.test=b.test\""},
         {"1.1.1.1=1.1.1.1", "\"1.1.1.1=1.1.1.1\""},
-        {"a.test=1.1.1.1,A.test=1.1.1.2", "\"A.test=1.1.1.2\""},
+        {"a.test=1.1.1.1;A.test=1.1.1.2", "\"A.test=1.1.1.2\""},
     };
     char many[66 * 20] = "";
     size_t len = 0;
@@ -198,7 +198,7 @@ static void test_bad_overrides(void)
             CHECK_OK("64 hosts", net_resolver_open(&options, &resolver, &err), &err);
         net_resolver_close(&resolver);
         len += (size_t)snprintf(many + len, sizeof(many) - len, "%sh%d=1.1.1.1",
-                                i == 0 ? "" : ",", i);
+                                i == 0 ? "" : ";", i);
         options.overrides.len = len;
         if (i == 64)
             CHECK_INT("65 hosts", net_resolver_open(&options, &resolver, &err), ERR_CONFIG);

@@ -26,10 +26,10 @@ static const struct net_url_rule https = {.https_only = true}, http = {0},
                                  internal = {.allow_private = true};
 
 static const char overrides[] =
-    "a.test=93.184.216.34,v6.test=2606:4700::1,both.test=93.184.216.34+2606:4700::1,"
-    "mixed.test=93.184.216.34+10.0.0.1,mixed6.test=2606:4700::1+fc00::1,"
-    "private.test=192.168.1.1,loop.test=127.0.0.1,mapped.test=::ffff:8.8.8.8,"
-    "meta.test=169.254.169.254,0x7f.test=93.184.216.34,1.test=93.184.216.34";
+    "a.test=93.184.216.34;v6.test=2606:4700::1;both.test=93.184.216.34+2606:4700::1;"
+    "mixed.test=93.184.216.34+10.0.0.1;mixed6.test=2606:4700::1+fc00::1;"
+    "private.test=192.168.1.1;loop.test=127.0.0.1;mapped.test=::ffff:8.8.8.8;"
+    "meta.test=169.254.169.254;0x7f.test=93.184.216.34;1.test=93.184.216.34";
 
 static struct {
     struct lock lock;
