@@ -238,7 +238,8 @@ static enum err_code find_draft_task(struct create *create, struct task_draft *d
     return judge_of_draft(draft, found, &create->plan, err);
 }
 
-/* In the order of the errors: model, whether it is sold, parameters, an upstream, assets. */
+/* In the order of the errors: model, whether it is sold, parameters, the callback's host, the
+ * draft task, an upstream, assets. */
 static enum err_code prepare(struct create *create, struct task_draft *draft,
                              struct arena *arena, struct err *err)
 {
