@@ -80,7 +80,8 @@ FALLIBLE price_find(struct db_conn *conn, struct str book, int64_t version,
     bool any = false;
 
     TRY(price_repo_find(conn, book, version, key, &any, &found, err));
-    if (!any)
+    /* A row per use prices a tool, whatever model it names. */
+    if (!any || found.price.unit == PRICE_PER_USE)
         return err_set(err, ERR_UNAVAILABLE, "no price for this model and resolution");
     TRY(unit_price(&found, &found.price.unit_price_nano, err));
     *ret_row = found.price;

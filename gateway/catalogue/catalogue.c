@@ -36,7 +36,12 @@ enum err_code catalogue_refresh(struct catalogue *catalogue, struct err *err)
     lock_drop(&catalogue->lock);
     if (!changed)
         return ERR_OK;
-    TRY(db_read(catalogue->db, load, &view, err));
+    enum err_code rc = db_read(catalogue->db, load, &view, err);
+
+    if (rc != ERR_OK) {
+        catalogue_view_fini(&view);
+        return rc;
+    }
     lock_take(&catalogue->lock);
     old = catalogue->view;
     catalogue->view = view;

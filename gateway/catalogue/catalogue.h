@@ -77,12 +77,13 @@ void catalogue_keys_text(const struct config_key *key, const struct model *model
 /* One "KEY=VALUE" of "model set", for one tenant or, with 0, for the installation. Beside
  * the keys: like=MODEL makes a new model that begins as that one; alias=NAME and
  * unalias=NAME; endpoint=new mints an ep-… name for the tenant. ERR_INVALID names the
- * key; refused names stay refused. */
+ * key; refused names stay refused. Returns the model's canonical name. */
 FALLIBLE catalogue_change_set(struct db_conn *conn, const char *actor, int64_t now_us,
                               int64_t tenant_id, struct str model, struct str key,
-                              struct str value, struct err *err);
-/* After the last of them: every view of the model holds together, or ERR_INVALID says
- * what does not. */
+                              struct str value, char ret_model[MODEL_NAME_MAX + 1],
+                              struct err *err);
+/* After the last of them, by its canonical name: every view of the model holds together,
+ * or ERR_INVALID says what does not. */
 FALLIBLE catalogue_change_check(struct db_conn *conn, struct str model, struct err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/json.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* An alias or a new model's name: what stands in a client's "model". */
@@ -38,7 +39,9 @@ static enum err_code check_alias(const struct catalogue_view *view,
                                  const struct catalogue_repo_row *row, struct err *err)
 {
     TRY(check_name(STR("alias"), row->value, err));
-    if (catalogue_view_find(view, row->tenant_id, row->value) != NULL)
+    /* Everybody's name would mean something else to a tenant that has it already. */
+    if (row->tenant_id == 0 ? catalogue_view_knows(view, row->value)
+                            : catalogue_view_find(view, row->tenant_id, row->value) != NULL)
         return err_set(err, ERR_CONFLICT, "%.*s is a model's name already", (int)row->value.len,
                        row->value.ptr);
     return ERR_OK;
@@ -57,25 +60,51 @@ static void mint_endpoint(int64_t now_us, char *dst, size_t size)
     (void)snprintf(dst, size, "ep-%s-%s", stamp, tail);
 }
 
+/* Writes what a model begins with, key by key. */
+struct copying {
+    struct db_conn *conn;
+    const struct model *pattern;
+    struct str model; /* the new one */
+    enum err_code rc;
+    struct err *err;
+};
+
+static void copy_key(const struct config_key *key, void *ctx)
+{
+    struct copying *copying = ctx;
+    char text[CATALOGUE_SIZES_MAX + 1];
+
+    if (copying->rc != ERR_OK)
+        return;
+    catalogue_keys_text(key, copying->pattern, text, sizeof(text));
+    /* Whatever its pattern was, the new one is sold when the operator says so. */
+    struct catalogue_repo_row row = {
+        .model = copying->model,
+        .key = str_from(key->name),
+        .value = str_from(strcmp(key->name, "sold") == 0 ? "false" : text)};
+
+    copying->rc = catalogue_repo_set(copying->conn, &row, copying->err);
+}
+
+/* The new model is its pattern as the installation has it now, and its own from then on. */
 static enum err_code add_model(struct db_conn *conn, const struct catalogue_view *view,
                                const struct catalogue_repo_row *row, struct err *err)
 {
+    struct copying copying = {.conn = conn, .model = row->model, .err = err};
+
     if (row->tenant_id != 0)
         return err_field(err, "like", "like: a new model is everybody's, not one tenant's");
     TRY(check_name(STR("model"), row->model, err));
-    if (catalogue_view_find(view, 0, row->model) != NULL)
+    if (catalogue_view_knows(view, row->model))
         return err_set(err, ERR_CONFLICT, "%.*s is a model's name already", (int)row->model.len,
                        row->model.ptr);
-    if (catalogue_view_find(view, 0, row->value) == NULL)
+    copying.pattern = catalogue_view_find(view, 0, row->value);
+    if (copying.pattern == NULL)
         return err_field(err, "like", "like: there is no model %.*s", (int)row->value.len,
                          row->value.ptr);
     TRY(catalogue_repo_set(conn, row, err));
-    /* Whatever its pattern was, the new one is sold when the operator says so. */
-    struct catalogue_repo_row unsold = *row;
-
-    unsold.key = STR("sold");
-    unsold.value = STR("false");
-    return catalogue_repo_set(conn, &unsold, err);
+    catalogue_keys_each(copy_key, &copying);
+    return copying.rc;
 }
 
 static enum err_code change_model(struct db_conn *conn, const struct catalogue_view *view,
@@ -127,7 +156,8 @@ static enum err_code audit(struct db_conn *conn, const char *actor, int64_t now_
 
 FALLIBLE catalogue_change_set(struct db_conn *conn, const char *actor, int64_t now_us,
                               int64_t tenant_id, struct str model, struct str key,
-                              struct str value, struct err *err)
+                              struct str value, char ret_model[MODEL_NAME_MAX + 1],
+                              struct err *err)
 {
     CLEANUP(catalogue_view_fini) struct catalogue_view view = {0};
     struct catalogue_repo_row row = {tenant_id, model, key, value};
@@ -140,6 +170,7 @@ FALLIBLE catalogue_change_set(struct db_conn *conn, const char *actor, int64_t n
         TRY(add_model(conn, &view, &row, err));
     else
         TRY(change_model(conn, &view, &row, minted, err));
+    (void)str_copy(ret_model, MODEL_NAME_MAX + 1, row.model);
     return audit(conn, actor, now_us, &row, err);
 }
 

@@ -35,6 +35,8 @@ const struct model *catalogue_view_find(const struct catalogue_view *view, int64
                                         struct str name);
 const struct model *catalogue_view_at(const struct catalogue_view *view, int64_t tenant_id,
                                       size_t position);
+/* Is it a name of any model for anybody? */
+bool catalogue_view_knows(const struct catalogue_view *view, struct str name);
 /* Names that must never mean a model of ours. */
 bool catalogue_view_refuses(struct str name);
 
@@ -50,8 +52,8 @@ FALLIBLE catalogue_keys_check(const struct model *model, struct err *err);
 
 /* catalogue_shipped.c -------------------------------------------------------- */
 
-/* In the order in which they are applied; key "like" copies the model of that name, key
- * "alias" adds a name. */
+/* In the order in which they are applied; key "like" copies the model of that name, which
+ * stands before it, key "alias" adds a name. */
 struct catalogue_row {
     const char *model, *key, *value;
 };
@@ -65,8 +67,8 @@ struct catalogue_repo_row {
     int64_t tenant_id;
     struct str model, key, value; /* key "alias": value is the name */
 };
-/* Settings first, those of the installation before tenants', like before the others; then
- * aliases. */
+/* Settings first, those of the installation before tenants'; a key "like" only says that
+ * the operator made the model, and comes before the others; then aliases. */
 FALLIBLE catalogue_repo_each(struct db_conn *conn,
                              enum err_code (*visit)(const struct catalogue_repo_row *row,
                                                     void *ctx, struct err *err),

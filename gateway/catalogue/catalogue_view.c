@@ -96,6 +96,15 @@ const struct model *catalogue_view_find(const struct catalogue_view *view, int64
     return found == NULL ? NULL : seen_by(view, tenant_id, found->model);
 }
 
+bool catalogue_view_knows(const struct catalogue_view *view, struct str name)
+{
+    for (size_t i = 0; i < view->name_count; i++) {
+        if (str_is(name, view->names[i].name))
+            return true;
+    }
+    return false;
+}
+
 const struct model *catalogue_view_at(const struct catalogue_view *view, int64_t tenant_id,
                                       size_t position)
 {
@@ -216,6 +225,8 @@ static enum err_code take_row(const struct catalogue_repo_row *row, void *ctx, s
     TRY(reach_model(view, row->model, &at, err));
     if (str_is(row->key, "alias"))
         return add_name(view, row->tenant_id, row->value, at, err);
+    if (str_is(row->key, "like"))
+        return ERR_OK; /* what it began with is in rows of its own */
     model = &view->models[at];
     if (row->tenant_id != 0)
         TRY(reach_own(view, row->tenant_id, at, &model, err));

@@ -11,7 +11,8 @@
 struct editing {
     struct cli_ctx *ctx;
     const char *tenant;
-    int64_t tenant_id; /* 0: everybody */
+    int64_t tenant_id;              /* 0: everybody */
+    char model[MODEL_NAME_MAX + 1]; /* to be shown */
 };
 
 static enum err_code find_tenant(struct db_conn *conn, void *closure, struct err *err)
@@ -89,8 +90,7 @@ static enum err_code put_model(struct editing *editing, struct err *err)
     struct showing showing = {ctx, &model};
 
     TRY(catalogue_open(ctx->db, &catalogue, err));
-    TRY(catalogue_find(catalogue, editing->tenant_id, str_from(ctx->line->args[0]), &model,
-                       err));
+    TRY(catalogue_find(catalogue, editing->tenant_id, str_from(editing->model), &model, err));
     json_open_object(ctx->out, NULL);
     TRY(put_names(ctx, catalogue, editing->tenant_id, &model, err));
     catalogue_keys_each(put_key, &showing);
@@ -121,6 +121,8 @@ static enum err_code run_show(struct cli_ctx *ctx, struct err *err)
     struct editing editing = {.ctx = ctx, .tenant = cli_value(ctx, "tenant")};
 
     TRY(db_read(ctx->db, find_tenant, &editing, err));
+    if (!str_copy(editing.model, sizeof(editing.model), str_from(ctx->line->args[0])))
+        return err_set(err, ERR_NOT_FOUND, "there is no such model");
     return put_model(&editing, err);
 }
 
@@ -131,7 +133,6 @@ static enum err_code set(struct db_conn *conn, void *closure, struct err *err)
     struct editing *editing = closure;
     struct cli_ctx *ctx = editing->ctx;
     const struct cli_line *line = ctx->line;
-    struct str name = str_from(line->args[0]);
 
     TRY(find_tenant(conn, editing, err));
     for (size_t i = 1; i < line->arg_count; i++) {
@@ -139,11 +140,12 @@ static enum err_code set(struct db_conn *conn, void *closure, struct err *err)
 
         if (equals == NULL)
             return err_set(err, ERR_USAGE, "give KEY=VALUE, not %s", line->args[i]);
-        TRY(catalogue_change_set(conn, ctx->actor, ctx->now_us, editing->tenant_id, name,
+        TRY(catalogue_change_set(conn, ctx->actor, ctx->now_us, editing->tenant_id,
+                                 str_from(line->args[0]),
                                  (struct str){line->args[i], (size_t)(equals - line->args[i])},
-                                 str_from(equals + 1), err));
+                                 str_from(equals + 1), editing->model, err));
     }
-    return catalogue_change_check(conn, name, err);
+    return catalogue_change_check(conn, str_from(editing->model), err);
 }
 
 static enum err_code run_set(struct cli_ctx *ctx, struct err *err)

@@ -64,12 +64,15 @@ static enum err_code decode_tools(const struct json_doc *doc, const struct json_
                                   struct task_draft *draft, struct err *err)
 {
     const struct json_value *tool, *type;
+    bool bare = true; /* a tool has nothing but its type */
 
     if (tools == NULL)
         return ERR_OK;
     tool = json_type(tools) == JSON_ARRAY && json_count(tools) == 1 ? json_first(tools) : NULL;
     type = json_get(tool, "type");
-    if (type == NULL || json_count(tool) != 1 || json_type(type) != JSON_STRING ||
+    for (const struct json_value *more = json_first(tool); more != NULL; more = json_next(more))
+        bare = bare && (more == type || json_type(more) == JSON_NULL);
+    if (type == NULL || !bare || json_type(type) != JSON_STRING ||
         !str_is(json_text_head(doc, type, 64), "web_search"))
         return err_field(err, "tools", "tools must be [{\"type\":\"web_search\"}]");
     draft->web_search = true;

@@ -92,7 +92,8 @@ struct task_draft {
     struct str idempotency_key; /* empty: none */
 };
 
-/* The draft with every default filled in and the worst case counted. */
+/* The draft with every default filled in and the worst case counted. Its texts may point
+ * into its own model: not to be copied. */
 struct task_plan {
     struct model model; /* as the tenant sees it */
     struct str resolution, ratio;

@@ -81,6 +81,24 @@ def test_a_new_model(ctx):
     ctx.equal("without a price it is not for sale", (answer.status, answer.error["code"]), (503, "service_unavailable"))
 
 
+def test_a_new_model_begins_as_its_pattern_is_now(ctx):
+    inst = prepare(ctx)
+    inst.cli("model", "set", "house-zeta", f"like={STANDARD}", "duration_max=10", "alias=house-z")
+    inst.cli("model", "set", "house-alpha", "like=house-z")
+    shown = inst.cli_json("model", "show", "house-alpha")
+    ctx.equal("as the operator had it", (shown["duration_max"], shown["dated"], shown["sold"]),
+              (10, f"{STANDARD}-260128", False))
+    inst.cli("model", "set", "house-zeta", "duration_max=8")
+    ctx.equal("and its own from then on", inst.cli_json("model", "show", "house-alpha")["duration_max"], 10)
+    shown = inst.cli_json("model", "set", "house-z", "unalias=house-z")
+    ctx.equal("a model may be named by what is taken from it", (shown["name"], shown["aliases"]), ("house-zeta", ""))
+    inst.cli("model", "set", STANDARD, "alias=ours", "--tenant", "acme")
+    ctx.equal("a tenant's own name will do too", inst.cli_json("model", "set", "ours", "tools=on", "--tenant", "acme")["name"],
+              STANDARD)
+    inst.cli("model", "set", "ours", f"like={STANDARD}", status=6)
+    inst.cli("model", "set", STANDARD, "unalias=ours", "--tenant", "acme")
+
+
 def test_commands_that_are_refused(ctx):
     inst = prepare(ctx)
     rows = [

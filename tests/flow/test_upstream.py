@@ -32,6 +32,12 @@ def test_what_ark_refuses_for_certain(ctx):
         ("sensitive", {"status": 400, "code": "InputTextSensitiveContentDetected"}, 400,
          "InputTextSensitiveContentDetected"),
         ("invalid", {"status": 400, "code": "InvalidParameter"}, 400, "InvalidParameter"),
+        ("a draft that Ark erased", {"status": 404, "code": "NotFound.draft_task", "message": "The draft is gone."}, 404,
+         "NotFound.draft_task"),
+        ("an endpoint that is none", {"status": 404, "code": "InvalidEndpointOrModel.NotFound"}, 503,
+         "service_unavailable"),
+        ("a closed endpoint", {"status": 400, "code": "InvalidEndpoint.ClosedEndpoint"}, 503, "service_unavailable"),
+        ("not opened", {"status": 404, "code": "ModelNotOpen"}, 503, "service_unavailable"),
         ("too many", {"status": 429}, 429, None),
         ("Ark's own 500", {"status": 500}, 502, "service_error"),
     ]

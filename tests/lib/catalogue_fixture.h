@@ -58,11 +58,12 @@ static inline enum err_code catalogue_change_steps(struct db_conn *conn, void *c
                                                    struct err *err)
 {
     const struct catalogue_change *change = ctx;
-    struct str model = str_from(change->model);
+    char canonical[MODEL_NAME_MAX + 1] = "";
 
-    TRY(catalogue_change_set(conn, "cli:test", 1800000000000000, change->tenant_id, model,
-                             str_from(change->key), str_from(change->value), err));
-    return catalogue_change_check(conn, model, err);
+    TRY(catalogue_change_set(conn, "cli:test", 1800000000000000, change->tenant_id,
+                             str_from(change->model), str_from(change->key),
+                             str_from(change->value), canonical, err));
+    return catalogue_change_check(conn, str_from(canonical), err);
 }
 
 static inline enum err_code catalogue_fixture_try(struct db *db, int64_t tenant_id,

@@ -333,19 +333,20 @@ static void test_keys(void)
 
     catalogue_fixture_init(&fixture);
     catalogue_keys_each(count_key, &count);
-    CHECK_INT("keys", count, 32);
+    CHECK_INT("keys", count, 33);
     model = catalogue_fixture_model(fixture.catalogue, 0, PRO_10);
     catalogue_keys_each(show_key, &shown);
-    CHECK_TEXT("1.0 pro", shown.text,
-               "dated=doubao-seedance-1-0-pro-250528\nsold=false\n"
-               "resolutions=480p 720p 1080p\nresolution=1080p\nratios=" RATIOS "\n"
-               "ratio=adaptive\ntext_ratio=16:9\nframes_adaptive=false\nsizes=1.0\n"
-               "duration_min=2\nduration_max=12\nduration=5\nduration_auto=false\n"
-               "text=true\nfirst_frame=true\nlast_frame=true\nreference=false\n"
-               "images=2\nvideos=0\naudios=0\naudio_alone=false\naudio=false\n"
-               "audio_default=false\naudio_echoed=false\ndraft=false\nflex=true\nframes=true\n"
-               "camera_fixed=true\nseed=true\npriority=false\ntools=false\n"
-               "inline_parameters=true\n");
+    CHECK_TEXT(
+        "1.0 pro", shown.text,
+        "dated=doubao-seedance-1-0-pro-250528\nsold=false\n"
+        "resolutions=480p 720p 1080p\nresolution=1080p\nratios=" RATIOS "\n"
+        "ratio=adaptive\ntext_ratio=16:9\nframes_adaptive=false\nsizes=1.0\n"
+        "duration_min=2\nduration_max=12\nduration=5\nduration_auto=false\n"
+        "text=true\nfirst_frame=true\nlast_frame=true\nreference=false\n"
+        "images=2\nvideos=0\naudios=0\nvideo_seconds=15\naudio_alone=false\naudio=false\n"
+        "audio_default=false\naudio_echoed=false\ndraft=false\nflex=true\nframes=true\n"
+        "camera_fixed=true\nseed=true\npriority=false\ntools=false\n"
+        "inline_parameters=true\n");
 }
 
 static void test_closing_nothing(void)

@@ -21,16 +21,16 @@ struct crowd {
 static enum err_code change_steps(struct db_conn *conn, void *ctx, struct err *err)
 {
     const int *number = ctx;
-    char value[16];
+    char value[16], canonical[MODEL_NAME_MAX + 1];
 
     (void)snprintf(value, sizeof(value), "%d", 1 + *number % 60);
     TRY(catalogue_change_set(conn, "cli:test", 1, TENANT, STR(FAST), STR("images"),
-                             str_from(value), err));
+                             str_from(value), canonical, err));
     TRY(catalogue_change_set(conn, "cli:test", 1, TENANT, STR(FAST), STR("videos"),
-                             str_from(value), err));
+                             str_from(value), canonical, err));
     if (*number == CHANGES / 2)
         TRY(catalogue_change_set(conn, "cli:test", 1, TENANT, STR(FAST), STR("endpoint"),
-                                 STR("new"), err));
+                                 STR("new"), canonical, err));
     return catalogue_change_check(conn, STR(FAST), err);
 }
 

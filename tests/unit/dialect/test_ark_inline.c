@@ -113,12 +113,12 @@ static void test_very_many(void)
         buf_puts(&prompt, " --wm true");
     ark_inline_read(buf_str(&prompt), &found);
     CHECK_TRUE("the 32nd is read", found.has_duration && found.duration == 7);
-    CHECK_TRUE("the 33rd is not", found.resolution.len == 0);
+    CHECK_TRUE("the 33rd too", str_is(found.resolution, "480p"));
     for (int i = 0; i < 50000; i++)
         buf_puts(&prompt, " --wm true");
     found = (struct draft_inline){0};
     ark_inline_read(buf_str(&prompt), &found);
-    CHECK_TRUE("none of them", !found.has_duration);
+    CHECK_TRUE("however many", found.has_duration && found.duration == 7);
 }
 
 /* A text is not ended by a NUL of its own. */
