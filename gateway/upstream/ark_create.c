@@ -7,20 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Codes that speak of our account, endpoint or contract under a status of the request's. */
-static bool is_about_us(const char *code)
-{
-    static const char *const heads[] = {
-        "InvalidEndpoint",      "ModelNotOpen",   "UnsupportedModel", "InvalidSubscription",
-        "InvalidAccountStatus", "AccountOverdue", "OperationDenied"};
-
-    for (size_t i = 0; i < COUNT_OF(heads); i++) {
-        if (strncmp(code, heads[i], strlen(heads[i])) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* A refusal as the tenant is told. Ark's word on the request itself is passed on;
  * its word on our account is our problem. */
 static void refuse(const struct net_reply *reply, const char *code, const char *message,
@@ -33,7 +19,7 @@ static void refuse(const struct net_reply *reply, const char *code, const char *
     if (status == 429) {
         answer->try_another = true;
         (void)err_set(err, ERR_RATE, "The model service is busy. Please retry later.");
-    } else if (status == 401 || status == 403 || is_about_us(code)) {
+    } else if (status == 401 || status == 403 || status == 404) {
         answer->try_another = true;
         (void)err_set(err, ERR_UNAVAILABLE, "The model is not available at present.");
     } else if (status >= 500) {
