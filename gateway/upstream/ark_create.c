@@ -7,6 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Said of our account or endpoint, whatever the status: Ark has such codes at 400 too. */
+static bool is_our_problem(int status, struct str code)
+{
+    static const char *const starts[] = {"InvalidEndpoint.",     "InvalidSubscription",
+                                         "InvalidAccountStatus", "Account",
+                                         "OperationDenied",      "ModelNotOpen"};
+
+    for (size_t i = 0; i < COUNT_OF(starts); i++) {
+        if (str_starts_nocase(code, str_from(starts[i])))
+            return true;
+    }
+    return status == 401 || status == 402 || status == 403 || status == 404;
+}
+
 /* A refusal as the tenant is told. Ark's word on the request itself is passed on;
  * its word on our account is our problem. */
 static void refuse(const struct net_reply *reply, const char *code, const char *message,
@@ -19,7 +33,7 @@ static void refuse(const struct net_reply *reply, const char *code, const char *
     if (status == 429) {
         answer->try_another = true;
         (void)err_set(err, ERR_RATE, "The model service is busy. Please retry later.");
-    } else if (status == 401 || status == 403 || status == 404) {
+    } else if (status < 500 && is_our_problem(status, str_from(code))) {
         answer->try_another = true;
         (void)err_set(err, ERR_UNAVAILABLE, "The model is not available at present.");
     } else if (status >= 500) {

@@ -49,6 +49,149 @@ static bool ark_status(struct str word, enum task_state *ret_state)
     return false;
 }
 
+/* ---- redaction --------------------------------------------------------------- */
+
+static bool is_word_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_' || c == '.' || c == '*';
+}
+
+static bool is_punctuation(char c)
+{
+    return c == '.' || c == '-' || c == '_';
+}
+
+static bool all_digits_or_long_hex(struct str word)
+{
+    size_t digits = 0, hex = 0;
+
+    for (size_t i = 0; i < word.len; i++) {
+        bool digit = word.ptr[i] >= '0' && word.ptr[i] <= '9';
+
+        digits += digit;
+        hex += digit || (word.ptr[i] >= 'a' && word.ptr[i] <= 'f');
+    }
+    /* Account numbers have 10 digits, request ids over 30 hex digits. */
+    return (digits == word.len && word.len >= 8) || (hex == word.len && word.len >= 24);
+}
+
+/* Keys, endpoints and accounts under whatever name mix both and are long; the masks of keys
+ * are stars. Ark's own words ("reference_image", "1080p", "H.265") do not or are not. */
+static bool is_like_an_id(struct str word)
+{
+    enum { MIXED_MIN = 12 };
+    size_t digits = 0, letters = 0;
+
+    for (size_t i = 0; i < word.len; i++) {
+        char c = word.ptr[i];
+
+        digits += c >= '0' && c <= '9';
+        letters += (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (i > 0 && c == '*' && word.ptr[i - 1] == '*')
+            return true;
+    }
+    return digits > 0 && letters > 0 && word.len >= MIXED_MIN;
+}
+
+/* "ark.internal.example", "10.1.2.3", but neither "15.2" nor "content.image_url.url". */
+static bool is_like_a_host(struct str word)
+{
+    static const char *const ends[] = {".com", ".cn", ".net", ".org", ".io", ".local"};
+    size_t dots = 0;
+
+    for (size_t i = 0; i < word.len; i++) {
+        if (word.ptr[i] == '_')
+            return false;
+        dots += word.ptr[i] == '.';
+    }
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        struct str end = str_from(ends[i]);
+
+        if (word.len > end.len &&
+            str_eq_nocase((struct str){word.ptr + word.len - end.len, end.len}, end))
+            return true;
+    }
+    return dots >= 2;
+}
+
+/* What stands in for an id, or NULL when the word is none. */
+static const char *stand_in_for_id(struct str word)
+{
+    if (str_starts_nocase(word, STR("ep-")) || str_starts_nocase(word, STR("doubao-")) ||
+        str_starts_nocase(word, STR("dreamina-")) || str_starts_nocase(word, STR("seedance-")))
+        return "the requested model";
+    if (str_starts_nocase(word, STR("cgt-")))
+        return "the task";
+    if (str_starts_nocase(word, STR("ag-")) && word.len > 20)
+        return "(hidden)";
+    return all_digits_or_long_hex(word) || is_like_an_id(word) ? "(hidden)" : NULL;
+}
+
+static const char *stand_in(struct str word)
+{
+    const char *instead = stand_in_for_id(word);
+
+    return instead == NULL && is_like_a_host(word) ? "(hidden)" : instead;
+}
+
+/* A code without what follows a part that is an id: "NotFound.ep-…" is "NotFound". */
+static struct str without_ids(struct str code)
+{
+    for (size_t at = 0, end; at < code.len; at = end + 1) {
+        for (end = at; end < code.len && code.ptr[end] != '.'; end++)
+            continue;
+        if (stand_in_for_id((struct str){code.ptr + at, end - at}) != NULL)
+            return at > 0 ? (struct str){code.ptr, at - 1} : STR("InternalServiceError");
+    }
+    return code;
+}
+
+/* Ark ends messages with its own request id; ours follows in its place. */
+static struct str without_request_id(struct str message)
+{
+    for (size_t i = 0; i < message.len; i++) {
+        struct str rest = {message.ptr + i, message.len - i};
+
+        if (str_starts_nocase(rest, STR("request id:")))
+            return str_trim((struct str){message.ptr, i});
+    }
+    return str_trim(message);
+}
+
+void ark_wire_redact(struct str message, char *dst, size_t size)
+{
+    CLEANUP(buf_fini) struct buf out = {0};
+    size_t at = 0;
+
+    buf_init(&out, 16384);
+    message = without_request_id(message);
+    while (at < message.len) {
+        struct str word = {message.ptr + at, 0};
+        const char *instead;
+
+        while (at + word.len < message.len && is_word_char(word.ptr[word.len]))
+            word.len++;
+        /* The end of a sentence is no part of an id. */
+        while (word.len > 1 && is_punctuation(word.ptr[word.len - 1]))
+            word.len--;
+        if (word.len == 0) {
+            buf_put(&out, message.ptr + at, 1);
+            at++;
+            continue;
+        }
+        instead = stand_in(word);
+        if (instead != NULL)
+            buf_puts(&out, instead);
+        else
+            buf_put_str(&out, word);
+        at += word.len;
+    }
+    str_copy_cut(dst, size, buf_str(&out));
+}
+
+/* ---- what Ark says ------------------------------------------------------------ */
+
 static void read_error(const struct json_doc *doc, const struct json_value *value,
                        struct arena *arena, struct upstream_task *task)
 {
@@ -59,7 +202,7 @@ static void read_error(const struct json_doc *doc, const struct json_value *valu
         error = json_get(value, "failure_reason"); /* lists of older clients' shape */
     if (error == NULL)
         return;
-    task->error_code = text_of(doc, error, "code");
+    task->error_code = without_ids(text_of(doc, error, "code"));
     if (redacted == NULL)
         return;
     ark_wire_redact(text_of(doc, error, "message"), redacted, TASK_ERROR_TEXT_MAX + 1);
@@ -142,7 +285,7 @@ bool ark_wire_error(struct str body, char *ret_code, size_t code_size, char *ret
 
     if (error == NULL || json_type(error) != JSON_OBJECT)
         return false;
-    struct str code = text_of(answer.doc, error, "code");
+    struct str code = without_ids(text_of(answer.doc, error, "code"));
 
     if (code.len == 0)
         return false;
@@ -158,128 +301,4 @@ bool ark_wire_created(struct str body, char ret_id[TASK_ID_MAX + 1])
     struct str id = root == NULL ? (struct str){"", 0} : text_of(answer.doc, root, "id");
 
     return service_is_upstream_id(id) && str_copy(ret_id, TASK_ID_MAX + 1, id);
-}
-
-/* ---- redaction --------------------------------------------------------------- */
-
-static bool is_word_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.' || c == '*';
-}
-
-static bool is_punctuation(char c)
-{
-    return c == '.' || c == '-' || c == '_';
-}
-
-static bool all_digits_or_long_hex(struct str word)
-{
-    size_t digits = 0, hex = 0;
-
-    for (size_t i = 0; i < word.len; i++) {
-        bool digit = word.ptr[i] >= '0' && word.ptr[i] <= '9';
-
-        digits += digit;
-        hex += digit || (word.ptr[i] >= 'a' && word.ptr[i] <= 'f');
-    }
-    /* Account numbers have 10 digits, request ids over 30 hex digits. */
-    return (digits == word.len && word.len >= 8) || (hex == word.len && word.len >= 24);
-}
-
-/* Keys, endpoints and accounts under whatever name mix both and are long; the masks of keys
- * are stars. Ark's own words ("reference_image", "1080p", "H.265") do not or are not. */
-static bool is_like_an_id(struct str word)
-{
-    enum { MIXED_MIN = 12 };
-    size_t digits = 0, letters = 0;
-
-    for (size_t i = 0; i < word.len; i++) {
-        char c = word.ptr[i];
-
-        digits += c >= '0' && c <= '9';
-        letters += (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (i > 0 && c == '*' && word.ptr[i - 1] == '*')
-            return true;
-    }
-    return digits > 0 && letters > 0 && word.len >= MIXED_MIN;
-}
-
-/* "ark.internal.example", "10.1.2.3", but neither "15.2" nor "content.image_url.url". */
-static bool is_like_a_host(struct str word)
-{
-    static const char *const ends[] = {".com", ".cn", ".net", ".org", ".io", ".local"};
-    size_t dots = 0;
-
-    for (size_t i = 0; i < word.len; i++) {
-        if (word.ptr[i] == '_')
-            return false;
-        dots += word.ptr[i] == '.';
-    }
-    for (size_t i = 0; i < COUNT_OF(ends); i++) {
-        struct str end = str_from(ends[i]);
-
-        if (word.len > end.len &&
-            str_eq_nocase((struct str){word.ptr + word.len - end.len, end.len}, end))
-            return true;
-    }
-    return dots >= 2;
-}
-
-/* What stands in for a word, or NULL to keep it. */
-static const char *stand_in(struct str word)
-{
-    if (str_starts_nocase(word, STR("ep-")) || str_starts_nocase(word, STR("doubao-")) ||
-        str_starts_nocase(word, STR("dreamina-")) || str_starts_nocase(word, STR("seedance-")))
-        return "the requested model";
-    if (str_starts_nocase(word, STR("cgt-")))
-        return "the task";
-    if (str_starts_nocase(word, STR("ag-")) && word.len > 20)
-        return "(hidden)";
-    return all_digits_or_long_hex(word) || is_like_an_id(word) || is_like_a_host(word)
-               ? "(hidden)"
-               : NULL;
-}
-
-/* Ark ends messages with its own request id; ours follows in its place. */
-static struct str without_request_id(struct str message)
-{
-    for (size_t i = 0; i < message.len; i++) {
-        struct str rest = {message.ptr + i, message.len - i};
-
-        if (str_starts_nocase(rest, STR("request id:")))
-            return str_trim((struct str){message.ptr, i});
-    }
-    return str_trim(message);
-}
-
-void ark_wire_redact(struct str message, char *dst, size_t size)
-{
-    CLEANUP(buf_fini) struct buf out = {0};
-    size_t at = 0;
-
-    buf_init(&out, 16384);
-    message = without_request_id(message);
-    while (at < message.len) {
-        struct str word = {message.ptr + at, 0};
-        const char *instead;
-
-        while (at + word.len < message.len && is_word_char(word.ptr[word.len]))
-            word.len++;
-        /* The end of a sentence is no part of an id. */
-        while (word.len > 1 && is_punctuation(word.ptr[word.len - 1]))
-            word.len--;
-        if (word.len == 0) {
-            buf_put(&out, message.ptr + at, 1);
-            at++;
-            continue;
-        }
-        instead = stand_in(word);
-        if (instead != NULL)
-            buf_puts(&out, instead);
-        else
-            buf_put_str(&out, word);
-        at += word.len;
-    }
-    str_copy_cut(dst, size, buf_str(&out));
 }
