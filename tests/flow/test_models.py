@@ -73,6 +73,15 @@ def test_an_alias_comes_and_goes(ctx):
     ctx.equal("its task keeps the name", inst.serve.get(inst.token, task["id"]).json["model"], "house-video")
 
 
+def test_a_tenant_s_name_stays_its_own(ctx):
+    inst = prepare(ctx)
+    inst.cli("model", "set", STANDARD, "alias=own-name", "--tenant", "acme")
+    inst.cli("model", "set", PRO, "alias=own-name", "--tenant", "other")
+    for command in (("own-name", f"like={ONE}"), (ONE, "alias=own-name")):
+        ran = inst.cli("model", "set", *command, status=6)
+        ctx.true(f"{command}: says why", "already" in ran.stderr, ran.stderr)
+
+
 def test_a_new_model(ctx):
     inst = prepare(ctx)
     inst.cli("model", "set", "house-new", f"like={STANDARD}", f"dated=ep-{CANARY}-new", "sold=on")
