@@ -41,6 +41,8 @@ static void take_outcome(struct task *task, const struct upstream_task *seen)
     if (seen->has_frames) {
         task->has_frames = true;
         task->frames = seen->frames;
+    } else if (seen->has_duration) {
+        task->has_frames = false; /* Ark tells one of them: it counted seconds after all */
     }
     if (seen->has_draft) {
         task->has_draft = true;
