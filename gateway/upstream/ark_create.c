@@ -18,7 +18,11 @@ static bool is_our_problem(int status, struct str code)
         if (str_starts_nocase(code, str_from(starts[i])))
             return true;
     }
-    return status == 401 || status == 402 || status == 403 || status == 404;
+    /* What the request names and Ark has not is the tenant's: a draft older than 7 days. */
+    if (status == 404)
+        return !str_starts_nocase(code, STR("NotFound.")) &&
+               !str_starts_nocase(code, STR("ResourceNotFound"));
+    return status == 401 || status == 402 || status == 403;
 }
 
 /* A refusal as the tenant is told. Ark's word on the request itself is passed on;

@@ -3,7 +3,7 @@
 2.0 and the web search make of a task: what Ark gets, what is held, charged and shown."""
 from decimal import ROUND_HALF_UP, Decimal
 
-from arkgate import BASE, CANARY, decimal_nano, text_to_video, wait_for
+from arkgate import BASE, CANARY, decimal_nano, http_call, text_to_video, wait_for
 
 PRO = "doubao-seedance-1-5-pro"
 ONE = "doubao-seedance-1-0-pro"
@@ -194,6 +194,19 @@ def test_a_draft_under_its_minted_id(ctx):
     sent = next(task for task in inst.sim.tasks() if task["id"] == video["id"])
     ctx.true("Ark got its own id", f'"id": "{row["upstream_id"]}"' in sent["body"], sent["body"])
     ctx.equal("the tenant reads the one it knows", video["draft_task_id"], draft["id"])
+
+
+def test_a_draft_that_ark_forgot(ctx):
+    inst = prepare(ctx)
+    draft = finished(inst, text_to_video(model=PRO, draft=True))
+    with open(inst.key_file, encoding="ascii") as file:
+        key = file.read().strip()
+    gone = http_call(inst.sim.url, "DELETE", f"{BASE}/{draft['id']}", headers={"Authorization": f"Bearer {key}"})
+    ctx.equal("as after 7 days", gone.status, 200)
+    answer = inst.serve.create(inst.token, {"model": PRO, "content": [
+        {"type": "draft_task", "draft_task": {"id": draft["id"]}}]})
+    ctx.equal("a retry would not mend it", (answer.status, answer.error["code"], answer.header("x-should-retry")),
+              (404, "NotFound.draft_task", "false"))
 
 
 def test_web_search(ctx):
