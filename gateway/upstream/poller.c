@@ -271,6 +271,21 @@ static enum err_code reload_open(struct poller *poller, struct err *err)
     return ERR_OK;
 }
 
+/* Says what went wrong once, not twice a second until an operator mends it. */
+static void log_refresh(char said[REFRESH_SAID_MAX], const char *what, enum err_code rc,
+                        const struct err *err)
+{
+    char now[REFRESH_SAID_MAX] = "";
+
+    if (rc != ERR_OK)
+        (void)snprintf(now, sizeof(now), "%s %s", err->msg, err->detail);
+    if (rc != ERR_OK && strcmp(said, now) != 0)
+        LOG(LOG_WARN, "settings_not_reread", LOG_TEXT("what", what),
+            LOG_TEXT("error", err_name(rc)), LOG_TEXT("detail", now));
+    memcpy(said, now, sizeof(now));
+}
+
+/* One of them at fault does not keep the other from its changes. */
 static void refresh(struct poller *poller)
 {
     struct err err = {0};
@@ -279,11 +294,10 @@ static void refresh(struct poller *poller)
 
     if (rc == ERR_OK && changed)
         rc = reload_open(poller, &err);
-    if (rc == ERR_OK)
-        rc = catalogue_refresh(poller->ark->service->catalogue, &err);
-    if (rc != ERR_OK)
-        LOG(LOG_WARN, "settings_not_reread", LOG_TEXT("error", err_name(err.code)),
-            LOG_TEXT("detail", err.detail));
+    log_refresh(poller->upstreams_said, "upstreams", rc, &err);
+    err = (struct err){0};
+    rc = catalogue_refresh(poller->ark->service->catalogue, &err);
+    log_refresh(poller->models_said, "models", rc, &err);
 }
 
 static void *run(void *ctx)

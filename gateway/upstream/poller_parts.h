@@ -31,6 +31,9 @@ struct poll_call {
     struct poll_entry *entries[];
 };
 
+/* Both texts of a struct err. */
+enum { REFRESH_SAID_MAX = 800 };
+
 struct poller {
     struct ark *ark;
     struct lock lock; /* guards everything below */
@@ -41,6 +44,8 @@ struct poller {
     struct poll_call *done;
     int in_flight;
     int64_t refresh_at_us;
+    /* What the last refresh had to complain of, "" for nothing; the poller's thread alone. */
+    char upstreams_said[REFRESH_SAID_MAX], models_said[REFRESH_SAID_MAX];
 };
 
 /* poller.c ----------------------------------------------------------------- */
