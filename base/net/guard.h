@@ -2,7 +2,8 @@
 /* Which outbound addresses a tenant may make us call: what an address is, what
  * a host name resolves to, which URLs are acceptable. Decides only; nothing here
  * connects. A check is worth nothing for a later connection by name: who connects
- * must pin the addresses of the check, or judge the real socket's. */
+ * must do it with a struct net_guard (net.h), which checks again, pins the addresses
+ * of its own check and judges the real socket's. */
 #ifndef ARKGATE_BASE_NET_GUARD_H
 #define ARKGATE_BASE_NET_GUARD_H
 
@@ -79,5 +80,16 @@ struct net_url_rule {
 FALLIBLE net_url_check(struct net_resolver *resolver, struct str url,
                        const struct net_url_rule *rule, int64_t deadline_mono_us,
                        struct err *err);
+
+/* What a call to a URL that a tenant chose is made under: net.h, struct net_call. */
+struct net_guard {
+    struct net_resolver *resolver;
+    struct net_url_rule rule;
+    /* For tests; NULL outside them. Sees the address of each socket that the guard lets
+     * pass, may set another of the same family, and refuses the socket by false. Runs on
+     * the loop's thread. */
+    bool (*connect)(void *connect_ctx, struct sockaddr *address);
+    void *connect_ctx;
+};
 
 #endif

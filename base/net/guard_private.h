@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the guard share: host names and the hosts that are answered
- * from the options. */
+ * from the options, and what a URL leads to. */
 #ifndef ARKGATE_BASE_NET_GUARD_PRIVATE_H
 #define ARKGATE_BASE_NET_GUARD_PRIVATE_H
 
@@ -17,6 +17,20 @@ enum {
  * digit, hyphen, underscore and dot, a bad length, a last label that is a number
  * (resolvers take those for addresses in odd spellings), a dot at the end. */
 bool net_name_copy(struct str host, char dst[NET_NAME_MAX + 1]);
+
+/* net_url.c ------------------------------------------------------------ */
+
+/* What an accepted URL leads to. */
+struct net_place {
+    char host[NET_NAME_MAX + 1]; /* as in the URL; "" when that holds an address */
+    int port;
+    struct net_addresses addresses;
+};
+
+/* net_url_check, and what it was decided by. */
+FALLIBLE net_url_place(struct net_resolver *resolver, struct str url,
+                       const struct net_url_rule *rule, int64_t deadline_mono_us,
+                       struct net_place *ret_place, struct err *err);
 
 /* net_override.c ------------------------------------------------------- */
 

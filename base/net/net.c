@@ -103,8 +103,10 @@ void net_close(struct net **net)
     release(&closing);
 }
 
-/* A place among the active calls and, when there is one, a used request. */
-static enum err_code reserve(struct net *net, struct net_request **ret_request, struct err *err)
+/* A place among the active calls and, when there is one and none is forbidden, a used
+ * request. */
+static enum err_code reserve(struct net *net, bool guarded, struct net_request **ret_request,
+                             struct err *err)
 {
     enum err_code rc = ERR_OK;
 
@@ -115,8 +117,8 @@ static enum err_code reserve(struct net *net, struct net_request **ret_request, 
         rc = err_detail(err, ERR_BUSY, "%d outbound calls are waiting or running", net->active);
     } else {
         net->active++;
-        *ret_request = net->pool;
-        if (net->pool != NULL) {
+        *ret_request = guarded ? NULL : net->pool;
+        if (*ret_request != NULL) {
             net->pool = net->pool->next;
             net->pool_count--;
         }
@@ -172,7 +174,9 @@ enum err_code net_start(struct net *net, const struct net_call *call, net_done d
     struct net_request *rq = NULL;
     enum err_code rc;
 
-    TRY(reserve(net, &rq, err));
+    if (call->guard != NULL && pthread_equal(pthread_self(), net->thread))
+        return err_detail(err, ERR_INTERNAL, "a guarded call was started by a call's end");
+    TRY(reserve(net, call->guard != NULL, &rq, err));
     rc = prepare(net, &rq, call, err);
     if (rc == ERR_OK) {
         rq->done = done;
@@ -224,4 +228,5 @@ enum err_code net_call(struct net *net, const struct net_call *call,
 void net_reply_fini(struct net_reply *reply)
 {
     buf_fini(&reply->body);
+    buf_fini(&reply->location);
 }

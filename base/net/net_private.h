@@ -4,6 +4,7 @@
 #ifndef ARKGATE_BASE_NET_PRIVATE_H
 #define ARKGATE_BASE_NET_PRIVATE_H
 
+#include "base/net/guard_private.h"
 #include "base/net/net.h"
 
 #include <curl/curl.h>
@@ -25,6 +26,7 @@ enum net_stop {
     NET_STOP_MEMORY,   /* no memory for the answer */
     NET_STOP_DEADLINE, /* total_us is over */
     NET_STOP_STALL,    /* the answer stands still */
+    NET_STOP_CODING,   /* guarded: the answer is compressed */
     NET_STOP_CLOSE     /* net_close */
 };
 
@@ -46,6 +48,7 @@ struct net_request {
 
     CURL *easy;
     CURLU *url;
+    struct net_target *target; /* guarded calls; such a request is used once */
     char error[CURL_ERROR_SIZE];
     struct curl_slist headers[NET_HEADERS_MAX + 2]; /* borrows the caller's text */
     const char *url_text;
@@ -91,6 +94,26 @@ struct net {
     int64_t swept_us;
 };
 
+/* net_target.c --------------------------------------------------------- */
+
+/* Where one guarded call may go. */
+struct net_target {
+    struct net_guard guard;
+    struct net_place place;
+    struct curl_slist *pin; /* for CURLOPT_RESOLVE */
+    CURLSH *share;          /* holds the pin alone, so that no other call sees it */
+    bool refused;           /* a socket was */
+};
+
+/* Checks the URL and looks its host up; blocks. Errors as net_url_check. */
+FALLIBLE net_target_new(const struct net_guard *guard, const char *url,
+                        int64_t deadline_mono_us, struct net_target **ret_target,
+                        struct err *err);
+/* Only once no handle has it any more. */
+void net_target_free(struct net_target **target);
+/* Ties a handle to the target for good. False when memory is out. */
+bool net_target_apply(struct net_target *target, CURL *easy, int64_t stall_us);
+
 /* net_check.c ---------------------------------------------------------- */
 
 /* ERR_INVALID for a call that must not be tried: another method or scheme, user
@@ -102,7 +125,7 @@ FALLIBLE net_check_call(const struct net_call *call, CURLU *url, struct err *err
 /* NULL when memory is out. */
 struct net_request *net_request_new(void);
 void net_request_free(struct net_request **request);
-/* Makes a checked call ready for the loop. */
+/* Makes a checked call ready for the loop; looks the host of a guarded one up. */
 FALLIBLE net_request_prepare(struct net_request *request, const struct net_options *options,
                              const struct net_call *call, struct err *err);
 /* What the ended transfer amounts to; forgets the caller's text. */

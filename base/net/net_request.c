@@ -18,6 +18,7 @@ static const char *const stop_reasons[] = {
     [NET_STOP_MEMORY] = "no memory for the answer",
     [NET_STOP_DEADLINE] = "the deadline passed",
     [NET_STOP_STALL] = "the answer stood still",
+    [NET_STOP_CODING] = "the answer is compressed",
     [NET_STOP_CLOSE] = "the gateway is stopping",
 };
 
@@ -93,6 +94,19 @@ static void read_retry_after(struct net_request *rq, struct str line)
         rq->retry_after = seconds < 0 ? -1 : seconds;
 }
 
+/* Nothing was asked for, and libcurl would unpack a transfer coding unasked. */
+static bool is_compressed(struct str line)
+{
+    static const struct str content = STR("Content-Encoding:"),
+                            transfer = STR("Transfer-Encoding:");
+    struct str name = str_starts_nocase(line, content) ? content : transfer, value;
+
+    if (!str_starts_nocase(line, name))
+        return false;
+    value = str_trim((struct str){line.ptr + name.len, line.len - name.len});
+    return !str_eq_nocase(value, name.ptr == content.ptr ? STR("identity") : STR("chunked"));
+}
+
 static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct net_request *rq = ctx;
@@ -101,6 +115,10 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
     rq->head_bytes += line.len;
     if (rq->head_bytes > NET_ANSWER_HEAD_MAX_BYTES) {
         rq->stop = NET_STOP_HEAD;
+        return 0;
+    }
+    if (rq->target != NULL && is_compressed(line)) {
+        rq->stop = NET_STOP_CODING;
         return 0;
     }
     if (str_starts_nocase(line, STR("HTTP/"))) { /* a 1xx may stand before the answer */
@@ -270,6 +288,7 @@ void net_request_free(struct net_request **request)
         return;
     curl_easy_cleanup(rq->easy);
     curl_url_cleanup(rq->url);
+    net_target_free(&rq->target); /* the handle had its share */
     buf_fini(&rq->answer);
     free(rq);
 }
@@ -303,7 +322,10 @@ enum err_code net_request_prepare(struct net_request *request,
     rq->sent_us = rq->heard_us = 0;
     rq->retry_after = -1;
     buf_init(&rq->answer, call->answer_max);
-    if (!set_call_options(rq, options, call, body_bytes))
+    if (call->guard != NULL)
+        TRY(net_target_new(call->guard, call->url, rq->deadline_us, &rq->target, err));
+    if (!set_call_options(rq, options, call, body_bytes) ||
+        (rq->target != NULL && !net_target_apply(rq->target, rq->easy, options->stall_us)))
         return err_detail(err, ERR_INTERNAL, "no memory for a call's options");
     return ERR_OK;
 }
@@ -319,6 +341,20 @@ static int64_t retry_after(const struct net_request *rq)
     return seconds > 0 ? seconds : -1;
 }
 
+/* Several lines, of which each reader may take another, count as none. */
+static void read_location(const struct net_request *rq, struct buf *ret_location)
+{
+    struct curl_header *header = NULL;
+
+    if (curl_easy_header(rq->easy, "Location", 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
+        header->amount != 1)
+        return;
+    buf_init(ret_location, NET_URL_MAX_BYTES);
+    buf_put_str(ret_location, str_trim(str_from(header->value)));
+    if (ret_location->failed)
+        buf_fini(ret_location);
+}
+
 static void put_reason(const struct net_request *rq, CURLcode code, long status,
                        struct net_reply *reply)
 {
@@ -326,6 +362,8 @@ static void put_reason(const struct net_request *rq, CURLcode code, long status,
 
     if (rq->stop == NET_STOP_NONE && code == CURLE_FILESIZE_EXCEEDED)
         text = stop_reasons[NET_STOP_BODY];
+    if (rq->stop == NET_STOP_NONE && rq->target != NULL && rq->target->refused)
+        text = "the guard refused the address";
     if (text[0] != '\0')
         str_copy_cut(reply->reason, sizeof(reply->reason), str_from(text));
     else if (code != CURLE_OK)
@@ -351,6 +389,8 @@ void net_request_finish(struct net_request *request, CURLcode code, struct net_r
         ret_reply->fate = NET_ANSWERED;
         ret_reply->status = (int)status;
         ret_reply->retry_after = retry_after(rq);
+        if (rq->target != NULL && status / 100 == 3)
+            read_location(rq, &ret_reply->location);
         ret_reply->body = rq->answer;
         rq->answer = (struct buf){0};
     } else {
@@ -362,5 +402,5 @@ void net_request_finish(struct net_request *request, CURLcode code, struct net_r
     rq->body = NULL;
     rq->url_text = NULL;
     /* libcurl counts its own tries over the life of a handle and then refuses more. */
-    rq->reusable = ret_reply->fate == NET_ANSWERED && rq->tries == 1;
+    rq->reusable = ret_reply->fate == NET_ANSWERED && rq->tries == 1 && rq->target == NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decides whether a tenant's URL may be called or handed on. libcurl's parser is the
  * only one, because libcurl connects: what it read must stand in the text as it is. */
-#include "base/net/guard.h"
+#include "base/net/guard_private.h"
 
 #include <curl/curl.h>
 #include <string.h>
@@ -126,16 +126,16 @@ static bool is_plain(struct str url, const struct parts *parts)
     return rest.len == 0 || memchr("/?#", rest.ptr[0], 3) != NULL;
 }
 
-static enum err_code check_port(const char *port, struct err *err)
+static enum err_code check_port(const struct parts *parts, int *ret_port, struct err *err)
 {
-    int64_t number;
+    int64_t number = strcmp(parts->scheme, "https") == 0 ? 443 : 80;
 
-    if (port == NULL)
-        return ERR_OK;
-    if (str_to_i64(str_from(port), &number) &&
-        (number == 80 || number == 443 || (number >= PORT_FREE_MIN && number <= 65535)))
-        return ERR_OK;
-    return err_set(err, ERR_INVALID, bad_port);
+    if (parts->port != NULL && !str_to_i64(str_from(parts->port), &number))
+        return err_set(err, ERR_INVALID, bad_port);
+    if (number != 80 && number != 443 && (number < PORT_FREE_MIN || number > 65535))
+        return err_set(err, ERR_INVALID, bad_port);
+    *ret_port = (int)number;
+    return ERR_OK;
 }
 
 /* True for an address in a URL: dotted quad, or IPv6 in brackets. */
@@ -173,16 +173,20 @@ static enum err_code look_up(struct net_resolver *resolver, struct str host,
 }
 
 static enum err_code check_host(struct net_resolver *resolver, struct str host,
-                                bool allow_private, int64_t deadline_mono_us, struct err *err)
+                                bool allow_private, int64_t deadline_mono_us,
+                                struct net_place *place, struct err *err)
 {
-    struct net_addresses addresses;
+    struct net_addresses *addresses = &place->addresses;
 
-    if (parse_literal(host, &addresses.items[0]))
-        addresses.count = 1;
-    else
-        TRY(look_up(resolver, host, deadline_mono_us, &addresses, err));
-    for (size_t i = 0; i < addresses.count && !allow_private; i++) {
-        if (!net_address_is_public((const struct sockaddr *)&addresses.items[i]))
+    place->host[0] = '\0';
+    if (parse_literal(host, &addresses->items[0])) {
+        addresses->count = 1;
+    } else {
+        TRY(look_up(resolver, host, deadline_mono_us, addresses, err));
+        (void)str_copy(place->host, sizeof(place->host), host);
+    }
+    for (size_t i = 0; i < addresses->count && !allow_private; i++) {
+        if (!net_address_is_public((const struct sockaddr *)&addresses->items[i]))
             return err_set(err, ERR_INVALID,
                            "its host must resolve, and to public addresses alone");
     }
@@ -193,6 +197,15 @@ enum err_code net_url_check(struct net_resolver *resolver, struct str url,
                             const struct net_url_rule *rule, int64_t deadline_mono_us,
                             struct err *err)
 {
+    struct net_place place;
+
+    return net_url_place(resolver, url, rule, deadline_mono_us, &place, err);
+}
+
+enum err_code net_url_place(struct net_resolver *resolver, struct str url,
+                            const struct net_url_rule *rule, int64_t deadline_mono_us,
+                            struct net_place *ret_place, struct err *err)
+{
     CLEANUP(parts_fini) struct parts parts = {0};
     CLEANUP(buf_fini) struct buf text = {0};
     size_t len_max = rule->len_max != 0 ? rule->len_max : LEN_DEFAULT;
@@ -202,9 +215,9 @@ enum err_code net_url_check(struct net_resolver *resolver, struct str url,
     buf_put_str(&text, url);
     TRY(buf_check(&text, err));
     TRY(parse(text.ptr, rule, &parts, err));
-    TRY(check_port(parts.port, err));
+    TRY(check_port(&parts, &ret_place->port, err));
     if (!is_plain(url, &parts))
         return err_set(err, ERR_INVALID, "its host or port is not written in the usual form");
     return check_host(resolver, str_from(parts.host), rule->allow_private, deadline_mono_us,
-                      err);
+                      ret_place, err);
 }

@@ -79,13 +79,12 @@ HOSTILE_FN void *hostile_accept(void *ctx)
             continue;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         peer = calloc(1, sizeof(*peer));
-        *peer = (struct hostile_peer){server, fd, server->connections + 1};
-        ASSERT(lock_thread(&server->threads[server->connections], "peer", 1 << 18,
-                           hostile_serve, peer, &err) == ERR_OK);
-        lock_take(&server->lock);
-        server->connections++;
+        lock_take(&server->lock); /* who is answered has been counted */
+        *peer = (struct hostile_peer){server, fd, ++server->connections};
         lock_signal(&server->lock);
         lock_drop(&server->lock);
+        ASSERT(lock_thread(&server->threads[peer->nth - 1], "peer", 1 << 18, hostile_serve,
+                           peer, &err) == ERR_OK);
     }
     return NULL;
 }
@@ -104,18 +103,43 @@ HOSTILE_FN int hostile_bind(int *ret_port)
     return fd;
 }
 
-HOSTILE_FN void hostile_start(struct hostile *server, hostile_script script)
+/* The same port of ::1, -1 when it is taken or there is no IPv6. */
+HOSTILE_FN int hostile_bind_v6(int port)
+{
+    struct sockaddr_in6 addr = {.sin6_family = AF_INET6,
+                                .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+                                .sin6_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* Serves on a bound socket, which it takes over. */
+HOSTILE_FN void hostile_start_on(struct hostile *server, hostile_script script, int fd,
+                                 int port)
 {
     struct err err;
 
     memset(server, 0, sizeof(*server));
     server->script = script;
-    server->fd = hostile_bind(&server->port);
+    server->fd = fd;
+    server->port = port;
     server->stop_fd = eventfd(0, EFD_CLOEXEC);
     ASSERT(server->stop_fd >= 0 && listen(server->fd, 512) == 0);
     lock_init(&server->lock);
     ASSERT(lock_thread(&server->acceptor, "acceptor", 1 << 18, hostile_accept, server, &err) ==
            ERR_OK);
+}
+
+HOSTILE_FN void hostile_start(struct hostile *server, hostile_script script)
+{
+    int port, fd = hostile_bind(&port);
+
+    hostile_start_on(server, script, fd, port);
 }
 
 HOSTILE_FN void hostile_stop(struct hostile *server)
