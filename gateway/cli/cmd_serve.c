@@ -77,9 +77,12 @@ static bool is_ready(struct app *app, struct buf *why_not)
 static enum err_code check_callback(void *self, struct str url, int64_t deadline_us,
                                     struct err *err)
 {
-    static const struct net_url_rule rule = {.https_only = true, .len_max = TASK_URL_MAX};
+    const struct gateway *gateway = self;
+    const struct net_url_rule rule = {.https_only = true,
+                                      .allow_private = gateway->config.allow_private_network,
+                                      .len_max = TASK_URL_MAX};
 
-    return net_url_check(self, url, &rule, deadline_us, err);
+    return net_url_check(gateway->resolver, url, &rule, deadline_us, err);
 }
 
 static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, struct err *err)
@@ -112,7 +115,7 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     gateway->app.tasks = (struct task_service){.db = gateway->db,
                                                .catalogue = gateway->catalogue,
                                                .provider = ark_provider(gateway->ark),
-                                               .callbacks = {gateway->resolver, check_callback},
+                                               .callbacks = {gateway, check_callback},
                                                .settings = gateway->config.tasks};
     /* The rest of the workers stays free for requests that wait for nobody. */
     TRY(waiting_open((int)gateway->config.workers * 6 / 10, &gateway->app.tasks.waiting, err));
@@ -185,8 +188,9 @@ static enum err_code run_serve(struct cli_ctx *ctx, struct err *err)
 
     TRY(serve_config_load(cli_value(ctx, "listen"), cli_value(ctx, "admin-listen"),
                           cli_value(ctx, "workers"), cli_value(ctx, "public-url"),
-                          cli_value(ctx, "log-level"), cli_value(ctx, "set"), &gateway.config,
-                          err));
+                          cli_value(ctx, "log-level"),
+                          cli_flag(ctx, "allow-private-network") ? "true" : NULL,
+                          cli_value(ctx, "set"), &gateway.config, err));
     if (!log_level_parse(str_from(gateway.config.log_level), &level))
         return err_set(err, ERR_CONFIG, "log_level must be error, warn, info or debug");
     log_set_level(level);
@@ -203,6 +207,9 @@ static enum err_code run_serve(struct cli_ctx *ctx, struct err *err)
 
     enum err_code rc = start(&gateway, ctx, err);
 
+    if (gateway.config.allow_private_network)
+        LOG(LOG_WARN, "private_network_allowed",
+            LOG_TEXT("detail", "callbacks may lead to loopback and private addresses"));
     if (rc == ERR_OK) {
         print_ready(&gateway);
         wait_for_signal(&signals);
@@ -230,6 +237,8 @@ static const struct cli_option serve_options[] = {
     {"workers", CLI_TEXT, "N", "requests served at once (1024)"},
     {"public-url", CLI_TEXT, "URL", "where clients reach the gateway from outside"},
     {"log-level", CLI_TEXT, "LEVEL", "error, warn, info, debug"},
+    {"allow-private-network", CLI_FLAG, "",
+     "for developers: callbacks may lead to private addresses"},
     {"set", CLI_TEXT, "NAME=VALUE,…", "any setting of the list below"},
 };
 

@@ -33,6 +33,8 @@ static const struct config_key keys[] = {
         "larger bodies go to an unlinked file"),
     KEY(drain, CONFIG_DURATION, drain_us, SECOND, 25 * SECOND, "25s",
         "how long running requests may take after SIGTERM"),
+    KEY(allow_private_network, CONFIG_BOOL, allow_private_network, 0, 0, "false",
+        "for developers: callbacks may lead to private addresses"),
     KEY(connect_timeout, CONFIG_DURATION, tasks.connect_us, 10 * MS, 60 * SECOND, "5s",
         "connecting to Ark"),
     KEY(send_timeout, CONFIG_DURATION, tasks.send_us, 100 * MS, 300 * SECOND, "20s",
@@ -104,15 +106,17 @@ static enum err_code apply_pairs(const char *set, struct serve_config *config, s
 
 enum err_code serve_config_load(const char *listen, const char *admin_listen,
                                 const char *workers, const char *public_url,
-                                const char *log_level, const char *set,
-                                struct serve_config *ret_config, struct err *err)
+                                const char *log_level, const char *allow_private_network,
+                                const char *set, struct serve_config *ret_config,
+                                struct err *err)
 {
     const char *path = getenv("ARKGATE_CONFIG");
     const struct {
         const char *name, *value;
     } flags[] = {
-        {"listen", listen},         {"admin_listen", admin_listen}, {"workers", workers},
-        {"public_url", public_url}, {"log_level", log_level},
+        {"listen", listen},       {"admin_listen", admin_listen},
+        {"workers", workers},     {"public_url", public_url},
+        {"log_level", log_level}, {"allow_private_network", allow_private_network},
     };
     struct serve_config config;
 

@@ -13,6 +13,7 @@ struct serve_config {
     int64_t workers, readers, body_max, spool_over, drain_us;
     struct task_settings tasks;
     struct ark_settings ark;
+    bool allow_private_network;
 };
 
 /* serve_config.c -------------------------------------------------------------- */
@@ -20,7 +21,8 @@ struct serve_config {
 /* Reads ARKGATE_CONFIG's file, the environment and the line's flags and --set
  * pairs ("name=value"). ERR_CONFIG names the place. */
 FALLIBLE serve_config_load(const char *listen, const char *admin_listen, const char *workers,
-                           const char *public_url, const char *log_level, const char *set,
+                           const char *public_url, const char *log_level,
+                           const char *allow_private_network, const char *set,
                            struct serve_config *ret_config, struct err *err);
 /* Calls visit for every key, for help and the manual. */
 void serve_config_each(void (*visit)(const struct config_key *key, void *ctx), void *ctx);
