@@ -33,6 +33,12 @@ struct net_call {
     int64_t connect_us; /* 0 means 5 s */
     int64_t total_us;   /* whole call, queueing included; required */
     size_t answer_max;  /* bytes; beyond it the call fails */
+    /* Takes the body of a 2xx answer piece by piece in place of the reply, whose body is
+     * then that of another status, at most 64 KiB. Runs on the loop's thread and must not
+     * wait for anything; false ends the call. What it took is of a whole answer only if
+     * the fate is NET_ANSWERED. NULL: all bodies to the reply. */
+    bool (*take)(void *take_ctx, struct str bytes);
+    void *take_ctx;
     /* Required for a URL that a tenant chose; NULL exempts one of an operator's. The URL
      * is checked, the call goes to the addresses of that check and no others, over a
      * connection of its own, and each socket's address is judged once more before it

@@ -13,6 +13,7 @@ enum {
     NET_HEADERS_MAX = 32,              /* per call; the signatures of object stores need 12 */
     NET_URL_MAX_BYTES = 48 << 10,      /* a list that names 500 tasks: 81 bytes each */
     NET_ANSWER_HEAD_MAX_BYTES = 65536, /* all header lines of an answer; nginx sends 8 kB */
+    NET_ASIDE_MAX_BYTES = 65536,       /* an error's body beside one that is taken */
     NET_POOL_MAX = 64,                 /* idle easy handles kept, about 25 kB each */
     NET_HOSTS_IDLE_MAX = 64            /* idle host rows kept */
 };
@@ -26,6 +27,7 @@ enum net_stop {
     NET_STOP_MEMORY,   /* no memory for the answer */
     NET_STOP_DEADLINE, /* total_us is over */
     NET_STOP_STALL,    /* the answer stands still */
+    NET_STOP_TAKER,    /* the answer's taker wants no more */
     NET_STOP_CODING,   /* guarded: the answer is compressed */
     NET_STOP_CLOSE     /* net_close */
 };
@@ -57,8 +59,10 @@ struct net_request {
     const struct str *body;
     size_t body_count, body_index, body_offset;
     enum net_repeat repeat;
-    size_t answer_max;
-    int64_t start_us, deadline_us; /* sys_mono_us */
+    bool (*take)(void *take_ctx, struct str bytes);
+    void *take_ctx;
+    size_t answer_max, answer_bytes; /* answer_bytes: arrived */
+    int64_t start_us, deadline_us;   /* sys_mono_us */
 
     net_done done;
     void *ctx;

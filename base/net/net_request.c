@@ -18,6 +18,7 @@ static const char *const stop_reasons[] = {
     [NET_STOP_MEMORY] = "no memory for the answer",
     [NET_STOP_DEADLINE] = "the deadline passed",
     [NET_STOP_STALL] = "the answer stood still",
+    [NET_STOP_TAKER] = "the answer was not wanted any more",
     [NET_STOP_CODING] = "the answer is compressed",
     [NET_STOP_CLOSE] = "the gateway is stopping",
 };
@@ -135,13 +136,33 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
     return line.len;
 }
 
+static bool is_taken(const struct net_request *rq)
+{
+    long status = 0;
+
+    return rq->take != NULL &&
+           curl_easy_getinfo(rq->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
+           status / 100 == 2;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct net_request *rq = ctx;
     size_t len = size * count;
 
     rq->heard_us = sys_mono_us();
-    if (len > rq->answer_max - rq->answer.len) {
+    if (len > rq->answer_max - rq->answer_bytes) {
+        rq->stop = NET_STOP_BODY;
+        return 0;
+    }
+    rq->answer_bytes += len;
+    if (is_taken(rq)) {
+        if (rq->take(rq->take_ctx, (struct str){bytes, len}))
+            return len;
+        rq->stop = NET_STOP_TAKER;
+        return 0;
+    }
+    if (rq->take != NULL && rq->answer_bytes > NET_ASIDE_MAX_BYTES) {
         rq->stop = NET_STOP_BODY;
         return 0;
     }
@@ -313,7 +334,10 @@ enum err_code net_request_prepare(struct net_request *request,
     rq->body_index = rq->body_offset = 0;
     rq->repeat = call->repeat;
     rq->tries = 0;
+    rq->take = call->take;
+    rq->take_ctx = call->take_ctx;
     rq->answer_max = call->answer_max;
+    rq->answer_bytes = 0;
     rq->start_us = sys_mono_us();
     rq->deadline_us = rq->start_us + call->total_us;
     rq->stop = NET_STOP_NONE;

@@ -7,7 +7,7 @@
 
 #include <netdb.h>
 
-enum { TOTAL_US = 5000000 };
+enum { TOTAL_US = 5000000, MEDIA = 200000 };
 
 /* "inside…" is private, "turns…" is so from its second lookup on. */
 static atomic_int turns_lookups;
@@ -67,6 +67,19 @@ static bool lead_on(struct hostile *server, int fd, const struct hostile_request
     return hostile_say(fd, text);
 }
 
+static char media[MEDIA]; /* all m */
+
+/* /media/S: a large body under the status S; /small/S: a byte. */
+static bool send_media(int fd, const char *target)
+{
+    size_t len = target[1] == 'm' ? sizeof(media) : 1;
+    char head[128];
+
+    (void)snprintf(head, sizeof(head), "HTTP/1.1 %.3s x\r\nContent-Length: %zu\r\n\r\n",
+                   target + 7, len);
+    return hostile_say(fd, head) && hostile_send(fd, media, len);
+}
+
 static void serve(struct hostile *server, int fd, int nth)
 {
     struct hostile_request request;
@@ -82,6 +95,9 @@ static void serve(struct hostile *server, int fd, int nth)
         lock_drop(&script.lock);
         if (strncmp(request.target, "/go", 3) == 0)
             good = hostile_say(fd, answer) && hostile_say(fd, "Content-Length: 2\r\n\r\ngo");
+        else if (strncmp(request.target, "/media/", 7) == 0 ||
+                 strncmp(request.target, "/small/", 7) == 0)
+            good = send_media(fd, request.target);
         else if (strncmp(request.target, "/end", 4) == 0 ||
                  strncmp(request.target, "/deep/end", 9) == 0)
             good = hostile_answer(fd, &request);
@@ -106,6 +122,7 @@ static void bench_open(struct bench *bench)
     memset(bench, 0, sizeof(*bench));
     memset(&script, 0, sizeof(script));
     lock_init(&script.lock);
+    memset(media, 'm', sizeof(media));
     hostile_start(&bench->server, serve);
     port = bench->server.port;
     CHECK_OK("net", net_open(&options, &bench->net, &err), &err);
@@ -377,6 +394,75 @@ static void test_headers(void)
     bench_close(&bench);
 }
 
+struct taken {
+    size_t bytes, stop_at;
+    bool good;
+};
+
+static bool take(void *ctx, struct str bytes)
+{
+    struct taken *taken = ctx;
+
+    for (size_t i = 0; i < bytes.len; i++)
+        taken->good &= bytes.ptr[i] == 'm';
+    taken->bytes += bytes.len;
+    return taken->bytes < taken->stop_at;
+}
+
+/* The taker gets what the redirect leads to, never what came on the way, nor an error. */
+static void test_taken(void)
+{
+    static const struct {
+        const char *what, *target;
+        size_t answer_max, stop_at;
+        enum net_fate fate;
+        int status;
+        size_t least, most; /* taken */
+        const char *reason; /* "" none */
+    } cases[] = {
+        {"whole", "/media/200", 1 << 20, SIZE_MAX, NET_ANSWERED, 200, MEDIA, MEDIA, ""},
+        {"just fits", "/media/200", MEDIA, SIZE_MAX, NET_ANSWERED, 200, MEDIA, MEDIA, ""},
+        {"too large", "/media/200", MEDIA - 1, SIZE_MAX, NET_UNKNOWN, 0, 0, MEDIA - 1,
+         "the answer is larger than allowed"},
+        {"not wanted", "/media/200", 1 << 20, 1, NET_UNKNOWN, 0, 1, MEDIA - 1,
+         "the answer was not wanted any more"},
+        {"a large error", "/media/404", 1 << 20, SIZE_MAX, NET_UNKNOWN, 0, 0, 0,
+         "the answer is larger than allowed"},
+        {"a small error", "/small/404", 1 << 20, SIZE_MAX, NET_ANSWERED, 404, 0, 0, ""},
+    };
+    static struct bench bench;
+
+    bench_open(&bench);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct taken taken = {.stop_at = cases[i].stop_at, .good = true};
+        struct net_reply reply = {0};
+        char answer[256];
+        struct net_call call = {.method = "GET",
+                                .url = "http://a.test/go",
+                                .total_us = TOTAL_US,
+                                .answer_max = cases[i].answer_max,
+                                .guard = &bench.guard,
+                                .take = take,
+                                .take_ctx = &taken};
+        struct err err;
+
+        (void)snprintf(answer, sizeof(answer), GO(302, "Location: %s\r\n"), cases[i].target);
+        set_answer(answer);
+        CHECK_OK(cases[i].what, net_fetch(bench.net, &call, &reply, &err), &err);
+        CHECK_INT(cases[i].what, reply.fate, cases[i].fate);
+        CHECK_INT(cases[i].what, reply.status, cases[i].status);
+        CHECK_TEXT(cases[i].what, reply.reason, cases[i].reason);
+        CHECK_TRUE(cases[i].what,
+                   taken.good && taken.bytes >= cases[i].least && taken.bytes <= cases[i].most);
+        if (cases[i].status == 404)
+            CHECK_TEXT(cases[i].what, reply.body.ptr, "m");
+        else
+            CHECK_INT(cases[i].what, reply.body.len, 0);
+        net_reply_fini(&reply);
+    }
+    bench_close(&bench);
+}
+
 static void test_misuse(void)
 {
     static struct bench bench;
@@ -395,4 +481,4 @@ static void test_misuse(void)
 
 CHECK_MAIN(CHECK_TEST(test_rows), CHECK_TEST(test_first_url), CHECK_TEST(test_how_many),
            CHECK_TEST(test_one_deadline), CHECK_TEST(test_rebinding), CHECK_TEST(test_headers),
-           CHECK_TEST(test_misuse))
+           CHECK_TEST(test_taken), CHECK_TEST(test_misuse))
