@@ -500,17 +500,21 @@ static void test_alone(void)
 
     hostile_start(&here, hostile_polite);
     hostile_start(&there, hostile_polite);
-    world_set("93.184.215.14", NULL, true, there.port);
+    /* an address of this machine that nobody listens on: where a pin left behind would
+     * lead the calls without a guard */
+    world_set("127.0.0.2", NULL, true, there.port);
     bench_open(&bench, 0);
+    bench.guard.rule.allow_private = true;
     (void)snprintf(url, sizeof(url), "http://localhost:%d/", here.port);
-    call_twice(&bench, url, NULL);
-    CHECK_INT("one connection is kept", hostile_seen(&here, &here.connections), 1);
     call_twice(&bench, url, &bench.guard);
-    CHECK_INT("not used by guarded calls", hostile_seen(&here, &here.connections), 1);
-    CHECK_INT("which have their own", hostile_seen(&there, &there.connections), 2);
+    CHECK_INT("guarded: a connection each", hostile_seen(&there, &there.connections), 2);
     call_twice(&bench, url, NULL);
-    CHECK_INT("and leave no pin behind", hostile_seen(&there, &there.connections), 2);
-    CHECK_INT("the first one goes on", hostile_seen(&here, &here.connections), 1);
+    CHECK_INT("not one of those", hostile_seen(&there, &there.connections), 2);
+    CHECK_INT("nor their addresses", hostile_seen(&here, &here.connections), 1);
+    call_twice(&bench, url, &bench.guard);
+    CHECK_INT("not the one that is kept", hostile_seen(&there, &there.connections), 4);
+    call_twice(&bench, url, NULL);
+    CHECK_INT("which goes on", hostile_seen(&here, &here.connections), 1);
     bench_close(&bench);
     hostile_stop(&here);
     hostile_stop(&there);
