@@ -124,6 +124,12 @@ bool net_target_apply(struct net_target *target, CURL *easy, int64_t stall_us);
  * info in the URL, a header that would break framing. url is scratch. */
 FALLIBLE net_check_call(const struct net_call *call, CURLU *url, struct err *err);
 
+/* net_answer.c --------------------------------------------------------- */
+
+/* libcurl's callbacks for header lines and bodies; ctx is the struct net_request. */
+size_t net_answer_header(char *bytes, size_t size, size_t count, void *ctx);
+size_t net_answer_body(char *bytes, size_t size, size_t count, void *ctx);
+
 /* net_request.c -------------------------------------------------------- */
 
 /* NULL when memory is out. */

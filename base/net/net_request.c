@@ -82,98 +82,6 @@ static int on_seek(void *ctx, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-static void read_retry_after(struct net_request *rq, struct str line)
-{
-    static const struct str name = STR("Retry-After:");
-    int64_t seconds;
-
-    if (!str_starts_nocase(line, name))
-        return;
-    if (!str_to_i64(str_trim((struct str){line.ptr + name.len, line.len - name.len}), &seconds))
-        rq->retry_after = -2; /* a date: libcurl reads it */
-    else
-        rq->retry_after = seconds < 0 ? -1 : seconds;
-}
-
-/* Nothing was asked for, and libcurl would unpack a transfer coding unasked. */
-static bool is_compressed(struct str line)
-{
-    static const struct str content = STR("Content-Encoding:"),
-                            transfer = STR("Transfer-Encoding:");
-    struct str name = str_starts_nocase(line, content) ? content : transfer, value;
-
-    if (!str_starts_nocase(line, name))
-        return false;
-    value = str_trim((struct str){line.ptr + name.len, line.len - name.len});
-    return !str_eq_nocase(value, name.ptr == content.ptr ? STR("identity") : STR("chunked"));
-}
-
-static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
-{
-    struct net_request *rq = ctx;
-    struct str line = {bytes, size * count};
-
-    rq->head_bytes += line.len;
-    if (rq->head_bytes > NET_ANSWER_HEAD_MAX_BYTES) {
-        rq->stop = NET_STOP_HEAD;
-        return 0;
-    }
-    if (rq->target != NULL && is_compressed(line)) {
-        rq->stop = NET_STOP_CODING;
-        return 0;
-    }
-    if (str_starts_nocase(line, STR("HTTP/"))) { /* a 1xx may stand before the answer */
-        rq->head_whole = false;
-        rq->interim = line.len > 9 && line.ptr[9] == '1';
-        rq->retry_after = -1;
-    } else if (str_trim(line).len == 0) {
-        rq->head_whole = true;
-    } else {
-        read_retry_after(rq, line);
-    }
-    if (!rq->interim)
-        rq->heard_us = sys_mono_us();
-    return line.len;
-}
-
-static bool is_taken(const struct net_request *rq)
-{
-    long status = 0;
-
-    return rq->take != NULL &&
-           curl_easy_getinfo(rq->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
-           status / 100 == 2;
-}
-
-static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
-{
-    struct net_request *rq = ctx;
-    size_t len = size * count;
-
-    rq->heard_us = sys_mono_us();
-    if (len > rq->answer_max - rq->answer_bytes) {
-        rq->stop = NET_STOP_BODY;
-        return 0;
-    }
-    rq->answer_bytes += len;
-    if (is_taken(rq)) {
-        if (rq->take(rq->take_ctx, (struct str){bytes, len}))
-            return len;
-        rq->stop = NET_STOP_TAKER;
-        return 0;
-    }
-    if (rq->take != NULL && rq->answer_bytes > NET_ASIDE_MAX_BYTES) {
-        rq->stop = NET_STOP_BODY;
-        return 0;
-    }
-    buf_put(&rq->answer, bytes, len);
-    if (rq->answer.failed) {
-        rq->stop = NET_STOP_MEMORY;
-        return 0;
-    }
-    return len;
-}
-
 /* What all calls share; stays on the handle. */
 static bool set_fixed_options(struct net_request *rq)
 {
@@ -200,9 +108,9 @@ static bool set_fixed_options(struct net_request *rq)
     SET(CURLOPT_READFUNCTION, on_read);
     SET(CURLOPT_READDATA, rq);
     SET(CURLOPT_SEEKDATA, rq);
-    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERFUNCTION, net_answer_header);
     SET(CURLOPT_HEADERDATA, rq);
-    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEFUNCTION, net_answer_body);
     SET(CURLOPT_WRITEDATA, rq);
     return bad == 0;
 }

@@ -613,6 +613,48 @@ static void test_answers(void)
     bench_close(&bench);
 }
 
+/* A webhook's delivery: sent once, and a redirect is its answer. */
+static void redirect(struct hostile *server, int fd, int nth)
+{
+    struct hostile_request request;
+
+    (void)nth;
+    if (hostile_request(server, fd, &request) &&
+        hostile_say(fd, "HTTP/1.1 307 x\r\nLocation:  http://127.0.0.1/x \r\n"
+                        "Content-Length: 0\r\n\r\n"))
+        hostile_hold(server, fd);
+}
+
+static void test_post(void)
+{
+    static const struct str body[] = {STR("{\"a\":"), STR("1}")};
+    static struct hostile server;
+    struct bench bench;
+    struct net_reply reply = {0};
+    struct net_call call = {.method = "POST",
+                            .url = "http://a.test/hook",
+                            .body = body,
+                            .body_count = COUNT_OF(body),
+                            .repeat = NET_ONCE,
+                            .total_us = TOTAL_US,
+                            .answer_max = 1000,
+                            .guard = &bench.guard};
+    struct err err;
+
+    hostile_start(&server, redirect);
+    world_set("93.184.215.14", NULL, true, server.port);
+    bench_open(&bench, 0);
+    CHECK_OK("post", net_call(bench.net, &call, &reply, &err), &err);
+    CHECK_INT("post", reply.fate, NET_ANSWERED);
+    CHECK_INT("post", reply.status, 307);
+    CHECK_TEXT("post", reply.location.ptr, "http://127.0.0.1/x");
+    CHECK_INT("requests", hostile_seen(&server, &server.bodies), 1);
+    CHECK_INT("sockets", world.sockets, 1);
+    net_reply_fini(&reply);
+    bench_close(&bench);
+    hostile_stop(&server);
+}
+
 /* --- net_start ------------------------------------------------------------------------ */
 
 struct nested {
@@ -670,4 +712,4 @@ static void test_not_on_the_loop(void)
 
 CHECK_MAIN(CHECK_TEST(test_spellings), CHECK_TEST(test_public), CHECK_TEST(test_rebinding),
            CHECK_TEST(test_pin_fails), CHECK_TEST(test_alone), CHECK_TEST(test_answers),
-           CHECK_TEST(test_not_on_the_loop))
+           CHECK_TEST(test_post), CHECK_TEST(test_not_on_the_loop))
