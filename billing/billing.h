@@ -48,8 +48,6 @@ int64_t size_tokens_frames(int width, int height, int64_t frames);
  * many seconds of frames without the +1. input_ms is -1 when no video is given. At
  * most a day each: longer ones abort. */
 int64_t size_tokens(int width, int height, int64_t output_ms, int64_t input_ms);
-/* The most that an input of unknown length can count: 15.2 s. */
-enum { SIZE_INPUT_UNKNOWN_MS = 15200 };
 
 /* price.c -------------------------------------------------------------- */
 

@@ -24,6 +24,16 @@ static enum err_code load(struct db_conn *conn, void *ctx, struct err *err)
     return catalogue_view_load(conn, view, err);
 }
 
+static enum err_code complaint_of(struct catalogue *catalogue, struct err *err)
+{
+    char text[sizeof(catalogue->view.complaint)];
+
+    lock_take(&catalogue->lock);
+    memcpy(text, catalogue->view.complaint, sizeof(text));
+    lock_drop(&catalogue->lock);
+    return text[0] == '\0' ? ERR_OK : err_set(err, ERR_CONFIG, "left out: %s", text);
+}
+
 enum err_code catalogue_refresh(struct catalogue *catalogue, struct err *err)
 {
     struct catalogue_view view = {0}, old;
@@ -35,7 +45,7 @@ enum err_code catalogue_refresh(struct catalogue *catalogue, struct err *err)
     changed = version != catalogue->view.version;
     lock_drop(&catalogue->lock);
     if (!changed)
-        return ERR_OK;
+        return complaint_of(catalogue, err);
     enum err_code rc = db_read(catalogue->db, load, &view, err);
 
     if (rc != ERR_OK) {
@@ -47,7 +57,7 @@ enum err_code catalogue_refresh(struct catalogue *catalogue, struct err *err)
     catalogue->view = view;
     lock_drop(&catalogue->lock);
     catalogue_view_fini(&old);
-    return ERR_OK;
+    return complaint_of(catalogue, err);
 }
 
 enum err_code catalogue_open(struct db *db, struct catalogue **ret_catalogue, struct err *err)
@@ -61,11 +71,14 @@ enum err_code catalogue_open(struct db *db, struct catalogue **ret_catalogue, st
     lock_init(&catalogue->lock);
     enum err_code rc = catalogue_refresh(catalogue, err);
 
-    if (rc != ERR_OK)
+    /* Without a row that it does not understand it serves all the same. */
+    if (rc != ERR_OK && catalogue->view.version < 0) {
         catalogue_close(&catalogue);
-    else
-        *ret_catalogue = catalogue;
-    return rc;
+        return rc;
+    }
+    *err = (struct err){0};
+    *ret_catalogue = catalogue;
+    return ERR_OK;
 }
 
 void catalogue_close(struct catalogue **catalogue)
@@ -89,8 +102,10 @@ enum err_code catalogue_find(struct catalogue *catalogue, int64_t tenant_id, str
     if (found != NULL)
         *ret_model = *found;
     lock_drop(&catalogue->lock);
-    if (found != NULL)
+    if (found != NULL) {
+        (void)str_copy(ret_model->asked, sizeof(ret_model->asked), name);
         return ERR_OK;
+    }
 
     str_copy_cut(shown, sizeof(shown), name);
     enum err_code rc = err_set(err, ERR_MODEL_UNKNOWN,

@@ -21,6 +21,7 @@ enum {
 /* One model as one tenant sees it. Lists are space separated words. */
 struct model {
     char name[MODEL_NAME_MAX + 1];  /* public and canonical */
+    char asked[MODEL_NAME_MAX + 1]; /* the name it was found by: what its tenant may read */
     char dated[MODEL_NAME_MAX + 1]; /* what Ark gets unless an operator mapped it */
     bool sold;                      /* else known, and 503 */
     char resolutions[CATALOGUE_WORDS_MAX + 1];
@@ -49,7 +50,8 @@ struct catalogue; /* thread-safe */
 FALLIBLE catalogue_open(struct db *db, struct catalogue **ret_catalogue, struct err *err);
 /* Accepts NULL inside. */
 void catalogue_close(struct catalogue **catalogue);
-/* Rereads when the settings version moved. Not inside of a db closure. */
+/* Rereads when the settings version moved. Not inside of a db closure. ERR_CONFIG as long as
+ * a row of the operator's cannot be understood: it is left out, all else counts. */
 FALLIBLE catalogue_refresh(struct catalogue *catalogue, struct err *err);
 /* By public name, alias or the tenant's endpoint; sold or not. ERR_MODEL_UNKNOWN. Reads
  * memory alone. */

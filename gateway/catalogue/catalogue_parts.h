@@ -24,6 +24,7 @@ struct catalogue_view {
     struct catalogue_own *owns;   /* by tenant and model's name */
     size_t model_count, name_count, own_count;
     size_t setting_count;
+    char complaint[256]; /* the first operator's row that was left out, and why; "" none */
 };
 
 /* Shipped rows and those of the database. fini accepts a zeroed view. */

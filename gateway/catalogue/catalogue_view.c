@@ -3,6 +3,7 @@
  * is whole. */
 #include "gateway/catalogue/catalogue_parts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -210,6 +211,22 @@ static enum err_code reach_own(struct catalogue_view *view, int64_t tenant_id, s
     return ERR_OK;
 }
 
+/* A row that another version wrote must not keep the rest from being read. */
+static enum err_code apply_or_complain(struct catalogue_view *view, struct model *model,
+                                       const struct catalogue_repo_row *row, struct err *err)
+{
+    struct model before = *model;
+
+    if (apply(view, model, row->key, row->value, err) == ERR_OK)
+        return ERR_OK;
+    *model = before;
+    if (view->complaint[0] == '\0')
+        (void)snprintf(view->complaint, sizeof(view->complaint), "model %.*s: %.100s",
+                       (int)row->model.len, row->model.ptr, err->msg);
+    *err = (struct err){0};
+    return ERR_OK;
+}
+
 static enum err_code take_row(const struct catalogue_repo_row *row, void *ctx, struct err *err)
 {
     struct catalogue_view *view = ctx;
@@ -230,7 +247,7 @@ static enum err_code take_row(const struct catalogue_repo_row *row, void *ctx, s
     model = &view->models[at];
     if (row->tenant_id != 0)
         TRY(reach_own(view, row->tenant_id, at, &model, err));
-    return apply(view, model, row->key, row->value, err);
+    return apply_or_complain(view, model, row, err);
 }
 
 FALLIBLE catalogue_view_load(struct db_conn *conn, struct catalogue_view *ret_view,

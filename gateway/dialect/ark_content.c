@@ -86,6 +86,31 @@ static enum err_code decode_media(const struct json_doc *doc, const struct json_
     return ERR_OK;
 }
 
+/* What stands at a prompt's end is money: it must be certain what Ark will make of it. */
+static enum err_code decode_prompt(struct str prompt, const char *field,
+                                   struct task_draft *draft, struct err *err)
+{
+    struct draft_inline found;
+    bool first = !draft->has_text;
+
+    if (prompt.len == 0)
+        return ERR_OK;
+    if (!ark_inline_read(prompt, &found))
+        return err_field(err, field,
+                         "%s: a word at its end is no parameter, and those before it can be "
+                         "taken for some or not: use the members",
+                         field);
+    if (!first && (ark_inline_is_priced(&found) || ark_inline_is_priced(&draft->in_prompt)))
+        return err_field(err, field,
+                         "%s: parameters at the end of one of several texts can be taken for "
+                         "some or not: use the members",
+                         field);
+    if (first)
+        draft->in_prompt = found;
+    draft->has_text = true;
+    return ERR_OK;
+}
+
 static enum err_code decode_text(const struct json_doc *doc, const struct json_value *item,
                                  size_t index, struct task_draft *draft, struct err *err)
 {
@@ -100,10 +125,7 @@ static enum err_code decode_text(const struct json_doc *doc, const struct json_v
     /* Only the quotes may be all of an empty one: what stands at a prompt's end is money. */
     if (whole.len == 0 && json_raw(doc, text).len > 2)
         return err_field(err, field, "%s is too long", field);
-    if (prompt.len > 0)
-        draft->has_text = true;
-    ark_inline_read(prompt, &draft->in_prompt);
-    return ERR_OK;
+    return decode_prompt(prompt, field, draft, err);
 }
 
 static enum err_code decode_draft_task(const struct json_doc *doc,

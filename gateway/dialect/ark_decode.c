@@ -98,6 +98,7 @@ static enum err_code decode_callback(const struct json_doc *doc, const struct wi
         return ERR_OK;
     if (json_type(value) != JSON_STRING)
         return err_field(err, name, "%s must be a string", name);
+    draft->callback_member = name;
     draft->callback_url = str_trim(json_text(doc, value));
     if (draft->callback_url.len == 0)
         return err_field(err, name, "%s must not be blank", name);
@@ -148,6 +149,7 @@ enum err_code ark_decode_create(const struct json_doc *doc, struct str body,
     TRY(ark_decode_model(doc, &draft.model_asked, err));
     TRY(json_decode(doc, json_root(doc), "", create_fields, COUNT_OF(create_fields), &wire,
                     err));
+    TRY(ark_names_check(doc, err));
     TRY(ark_content_decode(doc, wire.content, &draft, err));
     TRY(decode_tools(doc, wire.tools, &draft, err));
     TRY(decode_callback(doc, &wire, arena, &draft, err));

@@ -73,20 +73,48 @@ static enum inline_name name_of(struct str word)
     return INLINE_NAMES;
 }
 
-void ark_inline_read(struct str prompt, struct draft_inline *inout_found)
+/* "--style" as well: how a parameter of some other model looks. */
+static bool is_name(struct str word)
+{
+    return word.len > 2 && word.ptr[0] == '-' && word.ptr[1] == '-' && word.ptr[2] != '-';
+}
+
+/* Backwards: the last word on a name is the one that counts, and any other word ends the
+ * run; with lenient, only one that does not look like a name does. However many there are:
+ * one that is not read is one that is not paid. */
+static struct draft_inline read_run(struct str prompt, bool lenient)
 {
     bool seen[INLINE_NAMES] = {false};
+    struct draft_inline found = {0};
 
-    /* Backwards: the last word on a name is the one that counts, and any other word ends
-     * the run. However many there are: one that is not read is one that is not paid. */
     for (;;) {
         struct str value = cut_last_word(&prompt), word = cut_last_word(&prompt);
         enum inline_name name = name_of(word);
 
+        if (name == INLINE_NAMES && !(lenient && is_name(word)))
+            return found;
         if (name == INLINE_NAMES)
-            return;
+            continue;
         if (!seen[name])
-            take(name, value, inout_found);
+            take(name, value, &found);
         seen[name] = true;
     }
+}
+
+bool ark_inline_is_priced(const struct draft_inline *found)
+{
+    return found->resolution.len > 0 || found->ratio.len > 0 || found->has_duration ||
+           found->has_frames;
+}
+
+bool ark_inline_read(struct str prompt, struct draft_inline *ret_found)
+{
+    struct draft_inline strict = read_run(prompt, false), lenient = read_run(prompt, true);
+
+    *ret_found = strict;
+    return str_eq(strict.resolution, lenient.resolution) &&
+           str_eq(strict.ratio, lenient.ratio) && strict.has_duration == lenient.has_duration &&
+           strict.has_frames == lenient.has_frames &&
+           (!strict.has_duration || strict.duration == lenient.duration) &&
+           (!strict.has_frames || strict.frames == lenient.frames);
 }

@@ -17,8 +17,15 @@ FALLIBLE ark_decode_create(const struct json_doc *doc, struct str body, struct a
 FALLIBLE ark_content_decode(const struct json_doc *doc, const struct json_value *content,
                             struct task_draft *draft, struct err *err);
 
-/* ark_inline.c: "--rs 720p" and the like at a prompt's end; what is not there stays - */
-void ark_inline_read(struct str prompt, struct draft_inline *inout_found);
+/* ark_names.c: no member is one of ours but for the case of its letters --------- */
+FALLIBLE ark_names_check(const struct json_doc *doc, struct err *err);
+
+/* ark_inline.c: "--rs 720p" and the like at a prompt's end ------------------------ */
+/* False when the end can be read in two ways that do not cost the same: a word among them
+ * is no parameter, and the ones before it may be heeded or not. */
+bool ark_inline_read(struct str prompt, struct draft_inline *ret_found);
+/* Is there one that has a price? */
+bool ark_inline_is_priced(const struct draft_inline *found);
 
 /* ark_encode.c: a task as GET shows it ------------------------------------------ */
 FALLIBLE ark_encode_task(struct catalogue *catalogue, const struct task *task, struct buf *body,

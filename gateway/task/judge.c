@@ -26,22 +26,22 @@ static enum err_code judge_modes(const struct task_draft *draft, const struct mo
 {
     if (draft->draft_task.len > 0 && !model->draft)
         return err_field(err, "content", "the model %s makes no video from a draft",
-                         model->name);
+                         model->asked);
     if (is_text_alone(draft) && !model->text)
-        return err_field(err, "content", "the model %s needs an image", model->name);
+        return err_field(err, "content", "the model %s needs an image", model->asked);
     if (draft->first_frames > 0 && !model->first_frame)
-        return err_field(err, "content", "the model %s takes no first_frame", model->name);
+        return err_field(err, "content", "the model %s takes no first_frame", model->asked);
     if (draft->last_frames > 0 && !model->last_frame)
-        return err_field(err, "content", "the model %s takes no last_frame", model->name);
+        return err_field(err, "content", "the model %s takes no last_frame", model->asked);
     if (draft->references > 0 && !model->reference)
-        return err_field(err, "content", "the model %s takes no reference media", model->name);
+        return err_field(err, "content", "the model %s takes no reference media", model->asked);
     if (draft->videos > 0 && model->videos == 0)
-        return err_field(err, "content", "the model %s takes no video", model->name);
+        return err_field(err, "content", "the model %s takes no video", model->asked);
     if (draft->images > 0 && model->images == 0)
-        return err_field(err, "content", "the model %s takes no image", model->name);
+        return err_field(err, "content", "the model %s takes no image", model->asked);
     if ((draft->audios > 0 || draft->references_audio) && model->audios == 0)
         return err_field(err, draft->audios > 0 ? "content" : "references.audio",
-                         "the model %s takes no audio reference", model->name);
+                         "the model %s takes no audio reference", model->asked);
     return ERR_OK;
 }
 
@@ -76,14 +76,14 @@ static enum err_code judge_switches(const struct task_draft *draft, const struct
                                     struct err *err)
 {
     if (draft->draft && !model->draft)
-        return err_field(err, "draft", "the model %s does not support draft", model->name);
+        return err_field(err, "draft", "the model %s does not support draft", model->asked);
     if (draft->camera_fixed && !model->camera_fixed)
         return err_field(err, "camera_fixed", "the model %s does not support camera_fixed",
-                         model->name);
+                         model->asked);
     if (draft->has_frames && !model->frames)
-        return err_field(err, "frames", "the model %s does not support frames", model->name);
+        return err_field(err, "frames", "the model %s does not support frames", model->asked);
     if (draft->web_search && !model->tools)
-        return err_field(err, "tools", "the model %s takes no tools", model->name);
+        return err_field(err, "tools", "the model %s takes no tools", model->asked);
     if (draft->web_search && !is_text_alone(draft))
         return err_field(err, "tools", "web_search takes text input alone");
     return ERR_OK;
@@ -96,7 +96,7 @@ static enum err_code judge_tier(const struct task_draft *draft, struct task_plan
     if (str_is(plan->tier, "default") || (plan->model.flex && str_is(plan->tier, "flex")))
         return ERR_OK;
     return err_field(err, "service_tier", "service_tier of %s must be default%s",
-                     plan->model.name, plan->model.flex ? " or flex" : "");
+                     plan->model.asked, plan->model.flex ? " or flex" : "");
 }
 
 /* ---- the picture ------------------------------------------------------------- */
@@ -116,7 +116,7 @@ static enum err_code judge_resolution(const struct task_draft *draft, struct tas
         plan->resolution = resolution_of(draft->resolution);
         if (!catalogue_lists(model->resolutions, plan->resolution))
             return err_field(err, "resolution", "resolution of %s must be one of: %s",
-                             model->name, model->resolutions);
+                             model->asked, model->resolutions);
         return ERR_OK;
     }
     plan->resolution = str_from(model->resolution);
@@ -150,7 +150,7 @@ static enum err_code judge_ratio(const struct task_draft *draft, struct task_pla
         plan->ratio = draft->ratio;
         return takes_ratio(draft, model, draft->ratio)
                    ? ERR_OK
-                   : err_field(err, "ratio", "ratio of %s must be one of: %s%s", model->name,
+                   : err_field(err, "ratio", "ratio of %s must be one of: %s%s", model->asked,
                                draft->first_frames > 0 && model->frames_adaptive
                                    ? "adaptive"
                                    : model->ratios,
@@ -203,8 +203,8 @@ static enum err_code judge_length(const struct task_draft *draft, struct task_pl
     TRY(judge_frames(draft, plan, err));
     if (draft->has_duration && !takes_duration(model, draft->duration)) {
         enum err_code rc =
-            err_set(err, ERR_DURATION, "duration of %s must be %d to %d seconds%s", model->name,
-                    (int)model->duration_min, (int)model->duration_max,
+            err_set(err, ERR_DURATION, "duration of %s must be %d to %d seconds%s",
+                    model->asked, (int)model->duration_min, (int)model->duration_max,
                     model->duration_auto ? ", or -1" : "");
 
         (void)str_copy(err->field, sizeof(err->field), STR("duration"));

@@ -194,7 +194,7 @@ static enum err_code find_model(const struct task_service *service, const struct
     TRY(catalogue_find(service->catalogue, scope->tenant_id, name, ret_model, err));
     return ret_model->sold ? ERR_OK
                            : err_set(err, ERR_UNAVAILABLE, "the model %s is not available",
-                                     ret_model->name);
+                                     ret_model->asked);
 }
 
 static enum err_code check_callback(struct create *create, struct err *err)
@@ -214,7 +214,8 @@ static enum err_code check_callback(struct create *create, struct err *err)
     if (rc != ERR_INVALID)
         return rc;
     str_copy_cut(why, sizeof(why), str_from(err->msg));
-    return err_field(err, "callback_url", "callback_url: %s", why);
+    return err_field(err, create->draft->callback_member, "%s: %s",
+                     create->draft->callback_member, why);
 }
 
 /* The draft that is to become a video: one that the caller sees, known to Ark, which alone

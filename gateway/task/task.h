@@ -80,9 +80,10 @@ struct task_draft {
     bool audio, last_frame, camera_fixed, web_search;
     bool has_draft, draft; /* the member draft: a quick look first */
     struct draft_inline in_prompt;
-    struct str callback_url;  /* trimmed; empty: none */
-    struct str draft_task;    /* id of the draft that this create finishes; empty: none */
-    struct str draft_task_at; /* its bytes in body, quotes included */
+    struct str callback_url;     /* trimmed; empty: none */
+    const char *callback_member; /* what it is called in the body */
+    struct str draft_task;       /* id of the draft that this create finishes; empty: none */
+    struct str draft_task_at;    /* its bytes in body, quotes included */
     struct str safety_identifier;
     bool has_text; /* a prompt that is not blank */
     int images, videos, audios, first_frames, last_frames;

@@ -7,17 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Said of our account or endpoint, whatever the status: Ark has such codes at 400 too. */
+/* Is the refusal about us, and nothing that the tenant could mend? */
 static bool is_our_problem(int status, struct str code)
 {
-    static const char *const starts[] = {"InvalidEndpoint.",     "InvalidSubscription",
-                                         "InvalidAccountStatus", "Account",
-                                         "OperationDenied",      "ModelNotOpen"};
-
-    for (size_t i = 0; i < COUNT_OF(starts); i++) {
-        if (str_starts_nocase(code, str_from(starts[i])))
-            return true;
-    }
+    if (ark_wire_is_ours(code))
+        return true;
     /* What the request names and Ark has not is the tenant's: a draft older than 7 days. */
     if (status == 404)
         return !str_starts_nocase(code, STR("NotFound.")) &&

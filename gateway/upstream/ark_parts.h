@@ -70,6 +70,8 @@ bool ark_wire_error(struct str body, char *ret_code, size_t code_size, char *ret
                     size_t message_size);
 /* The id of a create's answer; false when there is none that can be one. */
 bool ark_wire_created(struct str body, char ret_id[TASK_ID_MAX + 1]);
+/* Does a code of Ark's speak of our account, endpoint or contract, whatever its status? */
+bool ark_wire_is_ours(struct str code);
 /* Copies a message without what is ours or the operator's: endpoint and model ids,
  * upstream task ids, account numbers, request ids. */
 void ark_wire_redact(struct str message, char *dst, size_t size);

@@ -190,6 +190,19 @@ void ark_wire_redact(struct str message, char *dst, size_t size)
     str_copy_cut(dst, size, buf_str(&out));
 }
 
+bool ark_wire_is_ours(struct str code)
+{
+    static const char *const starts[] = {
+        "InvalidEndpoint.", "InvalidSubscription", "InvalidAccountStatus", "Account",
+        "OperationDenied",  "ModelNotOpen",        "AuthenticationError",  "AccessDenied"};
+
+    for (size_t i = 0; i < COUNT_OF(starts); i++) {
+        if (str_starts_nocase(code, str_from(starts[i])))
+            return true;
+    }
+    return false;
+}
+
 /* ---- what Ark says ------------------------------------------------------------ */
 
 static void read_error(const struct json_doc *doc, const struct json_value *value,
@@ -203,6 +216,12 @@ static void read_error(const struct json_doc *doc, const struct json_value *valu
     if (error == NULL)
         return;
     task->error_code = without_ids(text_of(doc, error, "code"));
+    /* What is wrong between Ark and the operator is none of the tenant's business. */
+    if (ark_wire_is_ours(task->error_code)) {
+        task->error_code = STR("InternalServiceError");
+        task->error_message = STR("The task could not be completed.");
+        return;
+    }
     if (redacted == NULL)
         return;
     ark_wire_redact(text_of(doc, error, "message"), redacted, TASK_ERROR_TEXT_MAX + 1);

@@ -244,7 +244,7 @@ enum err_code directory_choose(struct directory *directory, const struct provide
     lock_drop(&directory->lock);
     return found ? ERR_OK
                  : err_set(err, ERR_UNAVAILABLE, "the model %s is not available at present",
-                           wish->model->name);
+                           wish->model->asked);
 }
 
 static void fill_target(const struct credential *credential, struct ark_target *ret_target)

@@ -131,6 +131,34 @@ CONTENT = [
      "content[1].draft_task.id", with_content(TEXT)),
 ]
 
+# A server that reads members whatever their letters' case would obey these behind our back.
+NAMES = [
+    (f"member {name!r}", text_to_video(**{name: value}), name, text_to_video(**{"x_" + name: value}))
+    for name, value in (("Duration", 12), ("RESOLUTION", "4k"), ("Ratio", "1:1"), ("Model", "doubao-seedance-2-0-mini"),
+                        ("Callback_URL", "http://127.0.0.1/"), ("callbackurl", "http://127.0.0.1/"), ("Tools", []),
+                        ("Priority", 9), ("Content", []), ("\u017feed", 1),
+                        ("Service_Tier", "flex"), ("References", {"audio": ["a"]}), ("Safety_Identifier", "x" * 99))
+] + [
+    ("an item's Type", with_content({**TEXT, "Type": "video_url"}), "content[0].Type", with_content({**TEXT, "kind": "a"})),
+    ("an item's Role", with_content(TEXT, {**IMAGE, "Role": "first_frame"}), "content[1].Role", with_content(TEXT, FIRST)),
+    ("a link's URL", with_content(TEXT, {"type": "image_url", "image_url": {"url": "https://e.com/a", "URL": "asset://a"}}),
+     "content[1].URL", with_content(TEXT, {"type": "image_url", "image_url": {"url": "https://e.com/a", "link": "b"}})),
+]
+
+# What stands at a prompt's end is money, so it must be read in one way alone.
+PROMPTS = [
+    ("an unknown name at the end", text_to_video("a --rs 4k --style film"), "content[0].text",
+     text_to_video("a --style film --rs 4k")),
+    ("an unknown name between", text_to_video("a --dur 15 --style film --rs 480p"), "content[0].text",
+     text_to_video("a --style film --dur 15 --rs 480p")),
+    ("one of two texts", with_content({"type": "text", "text": "a --rs 4k"}, {"type": "text", "text": "b --rs 480p"}),
+     "content[1].text", with_content({"type": "text", "text": "a"}, {"type": "text", "text": "b"})),
+    ("only in the second", with_content(TEXT, {"type": "text", "text": "b --dur 15"}), "content[1].text",
+     with_content({"type": "text", "text": " "}, {"type": "text", "text": "b --dur 15"}, IMAGE)),
+    ("only in the first", with_content({"type": "text", "text": "b --dur 15"}, TEXT), "content[1].text",
+     with_content({"type": "text", "text": "b --wm true"}, TEXT)),
+]
+
 TOOLS = [
     ("tools text", text_to_video(tools="web_search"), "tools", text_to_video(tools=SEARCH)),
     ("tools object", text_to_video(tools=SEARCH[0]), "tools", text_to_video(tools=None)),
@@ -166,9 +194,9 @@ CALLBACKS = [
     ("2049 bytes", text_to_video(callback_url="https://callback.example/" + "a" * 2024), "callback_url",
      text_to_video(callback_url="https://callback.example/" + "a" * 2023)),
     ("alias number", text_to_video(CallbackURL=5), "CallbackURL", text_to_video(CallbackURL=PUBLIC)),
-    ("alias http", text_to_video(CallbackURL="http://callback.example/"), "callback_url",
+    ("alias http", text_to_video(CallbackURL="http://callback.example/"), "CallbackURL",
      text_to_video(CallbackURL=None)),
-    ("null and a bad alias", text_to_video(callback_url=None, CallbackURL="http://a"), "callback_url",
+    ("null and a bad alias", text_to_video(callback_url=None, CallbackURL="http://a"), "CallbackURL",
      text_to_video(callback_url=None, CallbackURL=PUBLIC)),
     ("bad, and a good alias", text_to_video(callback_url="x", CallbackURL=PUBLIC), "callback_url",
      text_to_video(callback_url=PUBLIC, CallbackURL=5)),
@@ -243,6 +271,16 @@ def test_members(ctx):
 def test_content(ctx):
     prepare(ctx)
     check_table(ctx, CONTENT)
+
+
+def test_names_in_other_letters(ctx):
+    prepare(ctx)
+    check_table(ctx, NAMES)
+
+
+def test_prompts_that_can_be_read_in_two_ways(ctx):
+    prepare(ctx)
+    check_table(ctx, PROMPTS)
 
 
 def test_tools(ctx):

@@ -202,7 +202,7 @@ static void test_tokens(void)
         {"4 s in, 6 s out, minimum 10 s", 854, 480, 6000, 4000, 96075},
         {"4 s out, minimum 7 s", 1280, 720, 4000, 2000, 151200},
         {"one frame of 1/24 s is 41.6 ms", 1280, 720, 5000, 10041, 325785},
-        {"unknown input", 1280, 720, 15000, SIZE_INPUT_UNKNOWN_MS, 653220},
+        {"unknown input", 1280, 720, 15000, 15200, 653220},
         {"a day of 4k", 4398, 1886, 86400000, 86400000, INT64_C(33593251500)},
     };
 

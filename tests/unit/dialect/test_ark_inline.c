@@ -17,7 +17,7 @@ static void check_row(const struct row *row)
 {
     struct draft_inline found = {0};
 
-    ark_inline_read(str_from(row->prompt), &found);
+    (void)ark_inline_read(str_from(row->prompt), &found);
     CHECK_TRUE(row->prompt, str_is(found.resolution, row->resolution));
     CHECK_TRUE(row->prompt, str_is(found.ratio, row->ratio));
     CHECK_INT(row->prompt, found.has_duration ? found.duration : NONE, row->duration);
@@ -92,11 +92,11 @@ static void test_what_is_not_there_stays(void)
 {
     struct draft_inline found = {.resolution = STR("720p"), .has_seed = true, .seed = 1};
 
-    ark_inline_read(STR("a cat --dur 5"), &found);
+    (void)ark_inline_read(STR("a cat --dur 5"), &found);
     CHECK_TRUE("resolution", str_is(found.resolution, "720p"));
     CHECK_TRUE("seed", found.has_seed && found.seed == 1);
     CHECK_TRUE("duration", found.has_duration && found.duration == 5);
-    ark_inline_read(STR("a cat --seed 2 --rs 480p"), &found);
+    (void)ark_inline_read(STR("a cat --seed 2 --rs 480p"), &found);
     CHECK_TRUE("resolution", str_is(found.resolution, "480p"));
     CHECK_TRUE("seed", found.has_seed && found.seed == 2);
 }
@@ -111,13 +111,13 @@ static void test_very_many(void)
     buf_puts(&prompt, "a cat --rs 480p --dur 7");
     for (int i = 0; i < 31; i++)
         buf_puts(&prompt, " --wm true");
-    ark_inline_read(buf_str(&prompt), &found);
+    (void)ark_inline_read(buf_str(&prompt), &found);
     CHECK_TRUE("the 32nd is read", found.has_duration && found.duration == 7);
     CHECK_TRUE("the 33rd too", str_is(found.resolution, "480p"));
     for (int i = 0; i < 50000; i++)
         buf_puts(&prompt, " --wm true");
     found = (struct draft_inline){0};
-    ark_inline_read(buf_str(&prompt), &found);
+    (void)ark_inline_read(buf_str(&prompt), &found);
     CHECK_TRUE("however many", found.has_duration && found.duration == 7);
 }
 
@@ -127,7 +127,7 @@ static void test_borrowed_bytes(void)
     static const char text[] = {'-', '-', 'd', 'u', 'r', ' ', '5', '9', '9'};
     struct draft_inline found = {0};
 
-    ark_inline_read((struct str){text, 7}, &found);
+    (void)ark_inline_read((struct str){text, 7}, &found);
     CHECK_TRUE("cut", found.has_duration && found.duration == 5);
 }
 

@@ -73,6 +73,7 @@ static void test_the_order_of_faults(void)
     draft.model_asked = STR("nobody");
     draft.ratio = STR("9:21");
     draft.callback_url = STR("http://127.0.0.1/");
+    draft.callback_member = "callback_url";
     (void)str_copy(draft.asset_field, sizeof(draft.asset_field), STR("content[0].x"));
 
     (void)refused(&world, "model", &draft, ERR_MODEL_UNKNOWN, "model");
@@ -228,6 +229,7 @@ static void test_no_identifier_with_a_callback(void)
     check_callback(&world, &task, "");
 
     draft.callback_url = STR(CALLBACK);
+    draft.callback_member = "callback_url";
     task = made(&world, "with", &draft);
     CHECK_TEXT("not injected", world.script.identifier, "");
     CHECK_TEXT("not injected", world_attempt(&world, &task).identifier, "");
@@ -257,6 +259,7 @@ static void test_what_the_guard_says(void)
 
     world_init(&world, YUAN(100));
     draft.callback_url = STR("https://10.0.0.1/");
+    draft.callback_member = "callback_url";
     world.script.guard_code = ERR_INVALID;
     err = refused(&world, "not public", &draft, ERR_INVALID, "callback_url");
     CHECK_TEXT("says why", err.msg, "callback_url: must be public");
@@ -279,6 +282,7 @@ static void test_lookups_are_counted(void)
 
     world_init(&world, YUAN(100));
     draft.callback_url = STR(CALLBACK);
+    draft.callback_member = "callback_url";
     CHECK_OK("waiting", waiting_open(1, &world.service.waiting, &err), &err);
     for (int i = 0; i < 3; i++)
         (void)made(&world, "each leaves again", &draft);
@@ -292,6 +296,7 @@ static void test_lookups_are_counted(void)
     (void)refused(&world, "no more", &draft, ERR_BUSY, "");
     CHECK_INT("not asked", world.script.guard_checks, 6);
     draft.callback_url = STR("");
+    draft.callback_member = "callback_url";
     (void)made(&world, "without a callback", &draft);
     waiting_leave(world.service.waiting, world.scope.tenant_id);
     waiting_close(&world.service.waiting);
