@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What lists read within a scope. Totals come from the kept counts. A page is walked
- * in the order of an index that one condition chooses; the others are checked on the
- * way, and the walk ends with the last match that there is. */
+/* What lists read within a scope. Totals come from the kept counts, and so does the
+ * condition whose index a page is walked in: the one that the fewest tasks meet. The
+ * others are checked on the way, and the walk ends with the last match that there is. */
 #include "gateway/task/task_columns.h"
 #include "gateway/task/task_rows.h"
 
 /* $2 and $3: own tasks alone; $4 to $6: shown state, model, tier, or empty. */
-#define MATCHES                                                                          \
-    " AND state <> 'refused' AND deleted_us IS NULL AND ($2 = 0 OR token_identity = $3)" \
-    " AND ($4 = '' OR shown = $4) AND ($5 = '' OR model = $5)"                           \
+#define MATCHES                                                \
+    " AND listed = 1 AND ($2 = 0 OR token_identity = $3)"      \
+    " AND ($4 = '' OR shown = $4) AND ($5 = '' OR model = $5)" \
     " AND ($6 = '' OR tier = $6)"
 #define NEWEST_FIRST " ORDER BY created_us DESC, id DESC LIMIT $7 OFFSET $8"
 
@@ -51,10 +51,58 @@ enum err_code task_list_repo_count(struct db_conn *conn, const struct scope *sco
     return err->code;
 }
 
-/* The statement whose index leaves the fewest rows to look at: open tasks are few,
- * whoever made them; then a token's own; then a state; then a model. */
-static const char *page_statement(const struct scope *scope,
-                                  const struct task_list_filter *filter)
+enum walk { WALK_OWN, WALK_SHOWN, WALK_MODEL, WALK_TIER, WALKS };
+
+/* Those that have an index; tier default has none, nearly all tasks meet it. */
+static size_t list_walks(const struct scope *scope, const struct task_list_filter *filter,
+                         enum walk ret_walks[WALKS])
+{
+    size_t count = 0;
+
+    if (scope->own_only)
+        ret_walks[count++] = WALK_OWN;
+    if (filter->has_status)
+        ret_walks[count++] = WALK_SHOWN;
+    if (filter->model.len > 0)
+        ret_walks[count++] = WALK_MODEL;
+    if (filter->tier.len > 0 && !str_is(filter->tier, "default"))
+        ret_walks[count++] = WALK_TIER;
+    return count;
+}
+
+/* How many of the tenant's tasks meet each condition alone. */
+static enum err_code measure_walks(struct db_conn *conn, const struct scope *scope,
+                                   const struct task_list_filter *filter,
+                                   int64_t ret_lengths[WALKS], struct err *err)
+{
+    static const char sql[] =
+        "SELECT CAST(coalesce(sum(CASE WHEN $2 = 1 AND token_identity = $3 THEN n END), 0) AS "
+        "bigint),"
+        " CAST(coalesce(sum(CASE WHEN state = $4 THEN n END), 0) AS bigint),"
+        " CAST(coalesce(sum(CASE WHEN model = $5 THEN n END), 0) AS bigint),"
+        " CAST(coalesce(sum(CASE WHEN tier = $6 THEN n END), 0) AS bigint)"
+        " FROM task_count WHERE tenant_id = $1";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    bind_filter(st, scope, filter);
+    switch (db_step(st, err)) {
+    case DB_ROW:
+        for (int i = 0; i < WALKS; i++)
+            ret_lengths[i] = db_get_i64(st, i);
+        return ERR_OK;
+    case DB_DONE:
+        return err_detail(err, ERR_INTERNAL, "a count returned no row");
+    case DB_FAIL:
+        break;
+    }
+    return err->code;
+}
+
+/* The statement whose index has the fewest rows to look at. */
+static enum err_code page_statement(struct db_conn *conn, const struct scope *scope,
+                                    const struct task_list_filter *filter, const char **ret_sql,
+                                    struct err *err)
 {
     static const char all_sql[] =
         "SELECT " TASK_COLUMNS " FROM task WHERE tenant_id = $1" MATCHES NEWEST_FIRST;
@@ -64,14 +112,22 @@ static const char *page_statement(const struct scope *scope,
                                     " AND shown = $4" MATCHES NEWEST_FIRST;
     static const char model_sql[] = "SELECT " TASK_COLUMNS " FROM task WHERE tenant_id = $1"
                                     " AND model = $5" MATCHES NEWEST_FIRST;
+    static const char tier_sql[] = "SELECT " TASK_COLUMNS " FROM task WHERE tenant_id = $1"
+                                   " AND tier = $6 AND tier <> 'default'" MATCHES NEWEST_FIRST;
+    static const char *const statements[WALKS] = {own_sql, shown_sql, model_sql, tier_sql};
+    int64_t lengths[WALKS] = {0};
+    enum walk walks[WALKS] = {WALK_OWN}, best;
+    size_t count = list_walks(scope, filter, walks);
 
-    if (filter->has_status && !state_is_terminal(filter->status))
-        return shown_sql;
-    if (scope->own_only)
-        return own_sql;
-    if (filter->has_status)
-        return shown_sql;
-    return filter->model.len > 0 ? model_sql : all_sql;
+    if (count > 1)
+        TRY(measure_walks(conn, scope, filter, lengths, err));
+    best = walks[0];
+    for (size_t i = 1; i < count; i++) {
+        if (lengths[walks[i]] < lengths[best])
+            best = walks[i];
+    }
+    *ret_sql = count == 0 ? all_sql : statements[best];
+    return ERR_OK;
 }
 
 enum err_code task_list_repo_page(struct db_conn *conn, const struct scope *scope,
@@ -80,10 +136,12 @@ enum err_code task_list_repo_page(struct db_conn *conn, const struct scope *scop
                                   struct err *err)
 {
     CLEANUP(db_done) struct db_stmt *st = NULL;
+    const char *sql;
     enum db_step step;
     struct task task;
 
-    TRY(db_prepare(conn, page_statement(scope, filter), &st, err));
+    TRY(page_statement(conn, scope, filter, &sql, err));
+    TRY(db_prepare(conn, sql, &st, err));
     bind_filter(st, scope, filter);
     db_bind_i64(st, 7, limit);
     db_bind_i64(st, 8, offset);

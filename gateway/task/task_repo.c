@@ -196,6 +196,18 @@ static enum err_code add_event(struct db_conn *conn, const struct task *task,
     return db_run(st, err);
 }
 
+/* Out of every list. Apart from the move, which would else rewrite each list's index. */
+static enum err_code unlist(struct db_conn *conn, const struct task *task, struct err *err)
+{
+    static const char sql[] = "UPDATE task SET listed = 0 WHERE tenant_id = $1 AND id = $2";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_i64(st, 1, task->tenant_id);
+    db_bind_i64(st, 2, task->id);
+    return db_run(st, err);
+}
+
 enum err_code task_repo_move(struct db_conn *conn, const struct scope *scope, struct task *task,
                              enum task_state to, int64_t now_us, const char *note,
                              struct err *err)
@@ -219,6 +231,8 @@ enum err_code task_repo_move(struct db_conn *conn, const struct scope *scope, st
     if (db_changes(st) != 1)
         return err_detail(err, ERR_CONFLICT, "task %s is no longer %s", task->minted_id,
                           state_name(task->state));
+    if (to == TASK_REFUSED)
+        TRY(unlist(conn, task, err));
     TRY(add_event(conn, task, to, now_us, note, err));
     if (state_shown(task->state) != state_shown(to)) {
         TRY(count_task(conn, task, task->state, -1, err));
@@ -233,8 +247,8 @@ enum err_code task_repo_move(struct db_conn *conn, const struct scope *scope, st
 enum err_code task_repo_hide(struct db_conn *conn, const struct scope *scope, struct task *task,
                              int64_t now_us, bool *ret_hidden, struct err *err)
 {
-    static const char sql[] = "UPDATE task SET deleted_us = $3 WHERE tenant_id = $1 AND id = $2"
-                              " AND deleted_us IS NULL"
+    static const char sql[] = "UPDATE task SET deleted_us = $3, listed = 0"
+                              " WHERE tenant_id = $1 AND id = $2 AND deleted_us IS NULL"
                               " AND state IN ('succeeded', 'failed', 'expired')";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 

@@ -507,6 +507,9 @@ def _check_counts(inst, bad):
         f" SELECT 0, {key}, CASE WHEN state IN ('waiting', 'submitting', 'unknown') THEN 'queued' ELSE state END"
         f" AS s, count(*) FROM task WHERE state <> 'refused' AND deleted_us IS NULL GROUP BY {key}, s")
     kept, real = ({tuple(row.values())[1:] for row in rows if row["kept"] == side} for side in (1, 0))
+    wrong = inst.rows("SELECT minted_id FROM task WHERE listed <> (state <> 'refused' AND deleted_us IS NULL)")
+    if wrong:
+        bad(f"listed is wrong of {[row['minted_id'] for row in wrong]}")
     if kept != real:
         bad(f"task_count says {sorted(kept - real)}, the tasks say {sorted(real - kept)}")
 
