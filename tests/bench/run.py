@@ -4,7 +4,8 @@
 Figures of different runs do not compare; the ratios of one run do.
 
 usage: run.py [--quick] [--rounds N] [--patience SECONDS] [--dir DIR] [--build DIR]
-              [--no-settle] [--stub-port N] [--peer URL --peer-token-file FILE] [--profile]
+              [--no-settle] [--no-lists | --only-lists] [--tasks N] [--profile]
+              [--stub-port N] [--peer URL --peer-token-file FILE]
 
 Everything runs on loopback and as children of this process; what they write goes to
 a folder in DIR that is removed at the end.
@@ -21,6 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import many
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -255,12 +258,40 @@ def first_task(url, token):
     return task_id
 
 
-def scenarios(bench, serve, token, task_id):
+class Many:
+    """A gateway over a tenant with very many tasks, for lists."""
+
+    def __init__(self, bench):
+        self.tasks = bench.options.tasks
+        inst, token = bench.install()
+        own = inst.cli_json("token", "add", "acme", "--visibility", "own")
+        serve = inst.start_serve({"workers": WORKERS_LOAD})
+        first_task(serve.url, token)
+        inst.stop()
+        identity = inst.rows("SELECT identity FROM token WHERE id = ?", own["id"])[0]["identity"]
+        begun = time.monotonic()
+        many.fill(inst.data, self.tasks, identity)
+        log(f"{self.tasks} tasks in {time.monotonic() - begun:.1f} s, "
+            f"{os.path.getsize(os.path.join(inst.data, 'arkgate.db')) / 1e6:.0f} MB")
+        self.inst, self.tokens = inst, {"tenant": token, "own": own["token"]}
+        self.serve = inst.start_serve({"workers": WORKERS_LOAD})
+
+    def measure(self):
+        return many.measure(self.serve.url, self.tokens, self.tasks, log)
+
+    def resident_kb(self):
+        return memory_kb(self.serve.popen.pid, "VmHWM")
+
+
+def scenarios(bench, serve, token, task_id, crowd):
     nginx = f"http://127.0.0.1:{bench.nginx_port}"
     yield "nginx, `return 200`", {"url": f"{nginx}/return"}
     yield KEPT, {"url": f"{nginx}/kept/{task_id}"}
     yield "nginx, proxy as it is by default", {"url": f"{nginx}/default/{task_id}"}
     yield "gateway, GET of a task", {"url": f"{serve.url}{BASE}/{task_id}", "token": token}
+    if crowd:
+        yield f"gateway, list of 20 among {crowd.tasks:,}", {
+            "url": f"{crowd.serve.url}{BASE}?page_size=20", "token": crowd.tokens["tenant"]}
     yield CREATE, {"url": f"{serve.url}{BASE}", "token": token, "method": "POST", "body": BODY}
     if bench.options.peer:
         with open(bench.options.peer_token_file, encoding="utf-8") as file:
@@ -268,6 +299,7 @@ def scenarios(bench, serve, token, task_id):
         peer = bench.options.peer.rstrip("/")
         peer_task = first_task(peer, peer_token)
         yield "peer, GET of a task", {"url": f"{peer}{BASE}/{peer_task}", "token": peer_token}
+        yield "peer, list of 20", {"url": f"{peer}{BASE}?page_size=20", "token": peer_token}
         yield "peer, create", {"url": f"{peer}{BASE}", "token": peer_token, "method": "POST",
                                "body": BODY}
 
@@ -341,7 +373,7 @@ def measure_settle(bench):
 # -- the report --------------------------------------------------------------------------
 
 
-def print_report(bench, machine, results, named, memory, settle, hot):
+def print_report(bench, machine, results, named, memory, settle, hot, lists):
     print(f"{machine['cpu']}, {os.cpu_count()} cores; fdatasync of 4 KiB: "
           f"{machine['sync_us']:,.0f} µs (median of {SYNC_TIMES}); load average before: "
           f"{machine['load']:.2f}; processes outside this run took "
@@ -367,6 +399,11 @@ def print_report(bench, machine, results, named, memory, settle, hot):
     print(f"| resident at rest, MB ({WORKERS_IDLE:,} workers) | {memory['idle_kb'] / 1e3:.0f} |")
     print(f"| resident under load, peak, MB ({WORKERS_LOAD} workers, {memory['tasks']:,} tasks "
           f"made, {memory['open']:,} of them open) | {memory['peak_kb'] / 1e3:.0f} |")
+    if lists:
+        print(f"| the same of the gateway that lists ({bench.options.tasks:,} tasks) "
+              f"| {memory['crowd_kb'] / 1e3:.0f} |")
+    if lists:
+        print("\n" + "\n".join(many.table(lists)))
     if hot:
         print("\n```\n" + "\n".join(hot) + "\n```")
 
@@ -381,6 +418,9 @@ def parse():
     parser.add_argument("--build", default=os.path.join(ROOT, "build/release"),
                         help="a RelWithDebInfo build with arkgate and ark_stub")
     parser.add_argument("--no-settle", action="store_true", help="without the settling")
+    parser.add_argument("--no-lists", action="store_true", help="without lists among many tasks")
+    parser.add_argument("--only-lists", action="store_true", help="nothing but those")
+    parser.add_argument("--tasks", type=int, default=many.TASKS, help="how many are many (1000000)")
     parser.add_argument("--stub-port", type=int, default=0, help="for a peer's upstream (any)")
     parser.add_argument("--peer", help="another gateway's http://HOST:PORT; its upstream is the stub")
     parser.add_argument("--peer-token-file", help="a file with a token of the peer")
@@ -388,6 +428,8 @@ def parse():
     options = parser.parse_args()
     if options.rounds < 3:
         parser.error("fewer than 3 rounds have no median worth the name")
+    if options.tasks < 1000:
+        parser.error("--tasks: the kinds of lists need 1000 at least")
     if (options.peer is None) != (options.peer_token_file is None):
         parser.error("--peer and --peer-token-file go together")
     options.seconds = 1 if options.quick else 3
@@ -400,10 +442,14 @@ def run(bench):
                "sync_us": sync_median_us(bench.folder)}
     bench.start_stub()
     bench.start_nginx()
+    if bench.options.only_lists:
+        print("\n".join(many.table(Many(bench).measure())))
+        return
     ready_ms, idle_kb = start_and_memory(bench)
     inst, token = bench.install()
     serve = inst.start_serve({"workers": WORKERS_LOAD})
-    named = list(scenarios(bench, serve, token, first_task(serve.url, token)))
+    crowd = None if bench.options.no_lists else Many(bench)
+    named = list(scenarios(bench, serve, token, first_task(serve.url, token), crowd))
     results = measure_rounds(bench, named)
     hot = profile(bench, serve, dict(named)[CREATE]) if bench.options.profile else None
     memory = {"ready_ms": ready_ms, "idle_kb": idle_kb,
@@ -411,8 +457,14 @@ def run(bench):
               "tasks": inst.rows("SELECT count(*) AS n FROM task")[0]["n"],
               "open": inst.rows("SELECT count(*) AS n FROM task WHERE ended_us IS NULL")[0]["n"]}
     inst.stop()
+    lists = None
+    if crowd:
+        memory["crowd_kb"] = crowd.resident_kb()
+        bench.wait_quiet()
+        lists = crowd.measure()
+        crowd.inst.close()
     settle = None if bench.options.no_settle else measure_settle(bench)
-    print_report(bench, machine, results, named, memory, settle, hot)
+    print_report(bench, machine, results, named, memory, settle, hot, lists)
 
 
 def main():
