@@ -81,6 +81,7 @@ static enum err_code check_item(const struct json_value *item, size_t index, str
     for (size_t i = 0; i < COUNT_OF(item_members); i++) {
         const struct json_value *object = json_get(item, item_members[i]);
 
+        (void)snprintf(where, sizeof(where), "content[%zu].%s.", index, item_members[i]);
         if (object != NULL && json_type(object) == JSON_OBJECT)
             TRY(check_object(object, object_members, COUNT_OF(object_members), where, err));
     }

@@ -142,7 +142,7 @@ NAMES = [
     ("an item's Type", with_content({**TEXT, "Type": "video_url"}), "content[0].Type", with_content({**TEXT, "kind": "a"})),
     ("an item's Role", with_content(TEXT, {**IMAGE, "Role": "first_frame"}), "content[1].Role", with_content(TEXT, FIRST)),
     ("a link's URL", with_content(TEXT, {"type": "image_url", "image_url": {"url": "https://e.com/a", "URL": "asset://a"}}),
-     "content[1].URL", with_content(TEXT, {"type": "image_url", "image_url": {"url": "https://e.com/a", "link": "b"}})),
+     "content[1].image_url.URL", with_content(TEXT, {"type": "image_url", "image_url": {"url": "https://e.com/a", "link": "b"}})),
 ]
 
 # What stands at a prompt's end is money, so it must be read in one way alone.

@@ -87,21 +87,47 @@ static void test_rows(void)
         check_row(&rows[i]);
 }
 
-/* What is not there stays as it was. */
-static void test_what_is_not_there_stays(void)
+/* What is not there is empty, whatever was there before. */
+static void test_what_is_not_there(void)
 {
     struct draft_inline found = {.resolution = STR("720p"), .has_seed = true, .seed = 1};
 
-    (void)ark_inline_read(STR("a cat --dur 5"), &found);
-    CHECK_TRUE("resolution", str_is(found.resolution, "720p"));
-    CHECK_TRUE("seed", found.has_seed && found.seed == 1);
+    CHECK_TRUE("one way to read it", ark_inline_read(STR("a cat --dur 5"), &found));
+    CHECK_TRUE("resolution", found.resolution.len == 0);
+    CHECK_TRUE("seed", !found.has_seed);
     CHECK_TRUE("duration", found.has_duration && found.duration == 5);
-    (void)ark_inline_read(STR("a cat --seed 2 --rs 480p"), &found);
-    CHECK_TRUE("resolution", str_is(found.resolution, "480p"));
-    CHECK_TRUE("seed", found.has_seed && found.seed == 2);
 }
 
-/* However many there are: 32 are read, from the end. */
+/* Whether a word that is no parameter ends the run makes a difference, or none. */
+static void test_two_ways_to_read_it(void)
+{
+    static const struct {
+        const char *prompt;
+        bool certain;
+    } rows[] = {
+        {"a cat", true},
+        {"a --foo x", true},
+        {"a --foo x --rs 4k", true},
+        {"a --rs 4k --foo x", false},
+        {"a --dur 5 --foo x --rs 4k", false},
+        {"a --rs 4k --foo x --rs 4k", true},
+        {"a --rs 480p --foo x --rs 4k", true},
+        {"a --seed 5 --foo x", true}, /* costs nothing */
+        {"a --wm true --foo x", true},
+        {"a --frames 29 --foo x", false},
+        {"a --rs 4k -- x", true}, /* no name at all */
+        {"a --rs 4k --- x", true},
+        {"a --rs 4k and then --foo x", true},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct draft_inline found;
+
+        CHECK_INT(rows[i].prompt, ark_inline_read(str_from(rows[i].prompt), &found),
+                  rows[i].certain);
+    }
+}
+
 static void test_very_many(void)
 {
     CLEANUP(buf_fini) struct buf prompt = {0};
@@ -131,5 +157,6 @@ static void test_borrowed_bytes(void)
     CHECK_TRUE("cut", found.has_duration && found.duration == 5);
 }
 
-CHECK_MAIN(CHECK_TEST(test_rows), CHECK_TEST(test_what_is_not_there_stays),
-           CHECK_TEST(test_very_many), CHECK_TEST(test_borrowed_bytes))
+CHECK_MAIN(CHECK_TEST(test_rows), CHECK_TEST(test_what_is_not_there),
+           CHECK_TEST(test_two_ways_to_read_it), CHECK_TEST(test_very_many),
+           CHECK_TEST(test_borrowed_bytes))
