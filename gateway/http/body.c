@@ -155,7 +155,9 @@ int body_read(struct server *server, struct request *rq, struct err *err)
     if (reader.length == 0)
         return 0;
     rq->body.ptr = NULL;
-    if (request_header_count(rq, "Expect") > 0)
+    /* 1.0 knows no answer before the answer */
+    if (request_header_count(rq, "Expect") > 0 &&
+        strcmp(mg_get_request_info(rq->conn)->http_version, "1.1") == 0)
         (void)mg_write(rq->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     watchdog_add(&server->watchdog, &reader.watch, rq, reader.started_us + BODY_GRACE_US);
     rc = read_all(&reader, err);
@@ -164,6 +166,8 @@ int body_read(struct server *server, struct request *rq, struct err *err)
         (void)err_set(err, ERR_INVALID, "the body arrived too slowly");
         return 408;
     }
+    if (request_header_count(rq, "Trailer") > 0)
+        rq->rsp.close = true; /* CivetWeb does not read it, and closes */
     if (rc == ERR_OK)
         rc = finish(&reader, err);
     return rc == ERR_OK ? 0 : err_http_status(rc);

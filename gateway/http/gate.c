@@ -10,18 +10,29 @@
 enum {
     GATE_PATH_MAX = 2048,   /* the longest route with two ids has 200 bytes */
     GATE_QUERY_MAX = 32768, /* 500 task ids in one filter */
-    GATE_HEADERS_MAX = 64,  /* CivetWeb drops what comes after the 64th */
+    GATE_HEADERS_MAX = 64,  /* CivetWeb reads no more; behind a 64th may be others */
     GATE_LENGTH_DIGITS = 18 /* fits an int64_t */
 };
 
 static const char *const gate_methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"};
 
 /* Headers that two readers could take differently when there are two of them. */
-enum single { HOST, LENGTH, ENCODING, EXPECT, UPGRADE, AUTHORIZATION, TYPE, SINGLE_COUNT };
+enum single {
+    HOST,
+    LENGTH,
+    ENCODING,
+    EXPECT,
+    UPGRADE,
+    AUTHORIZATION,
+    TYPE,
+    KEY,
+    X_KEY,
+    SINGLE_COUNT
+};
 static const char *const single_names[SINGLE_COUNT] = {
     [HOST] = "Host",         [LENGTH] = "Content-Length", [ENCODING] = "Transfer-Encoding",
     [EXPECT] = "Expect",     [UPGRADE] = "Upgrade",       [AUTHORIZATION] = "Authorization",
-    [TYPE] = "Content-Type",
+    [TYPE] = "Content-Type", [KEY] = "Idempotency-Key",   [X_KEY] = "X-Idempotency-Key",
 };
 
 static int refuse(struct err *err, int status, enum err_code code, const char *text)
@@ -42,6 +53,52 @@ static int check_method(const struct request *rq, struct err *err)
             return 0;
     }
     return refuse(err, 405, ERR_METHOD_UNKNOWN, "the method is not known here");
+}
+
+/* The engine puts a NUL over each delimiter that it takes, so the distances between
+ * its pointers tell which bytes stood there: a line that ended in a bare LF, began
+ * with a space or had more than one space between its words is not where it must be. */
+static int check_request_line(const struct mg_request_info *info, struct err *err)
+{
+    const char *at = info->request_method + strlen(info->request_method) + 1;
+
+    if (info->request_uri != at)
+        return invalid(err, "the request line is malformed");
+    at = info->query_string != NULL ? info->query_string : at;
+    at += strlen(at) + 1 + strlen("HTTP/");
+    if (info->http_version != at)
+        return invalid(err, "the request line is malformed");
+    if (info->num_headers > 0 && info->http_headers[0].name != at + strlen(at) + strlen("\r\n"))
+        return invalid(err, "a line of the head does not end in CR LF");
+    return 0;
+}
+
+static bool is_token(const char *text)
+{
+    return *text != '\0' &&
+           text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                             "!#$%&'*+-.^_`|~")] == '\0';
+}
+
+static int check_lines(const struct mg_request_info *info, struct err *err)
+{
+    for (int i = 0; i < info->num_headers; i++) {
+        const struct mg_header *header = &info->http_headers[i];
+        const char *next = header->value + strlen(header->value) + strlen("\r\n");
+
+        if (!is_token(header->name))
+            return invalid(err, "a header's name holds a character that it must not");
+        /* between the colon and the value are blanks; a space before it is a NUL here */
+        for (const char *at = header->name + strlen(header->name) + 1; at < header->value;
+             at++) {
+            if (*at != ' ' && *at != '\t')
+                return invalid(err, "there is a space before a header's colon");
+        }
+        /* what follows the last one is known to the engine alone; see its patch */
+        if (i + 1 < info->num_headers && header[1].name != next)
+            return invalid(err, "a line of the head does not end in CR LF");
+    }
+    return 0;
 }
 
 static int check_target(const struct request *rq, struct err *err)
@@ -124,8 +181,13 @@ static int check_headers(const struct request *rq, size_t body_max, struct err *
 
 int gate_check(const struct request *rq, size_t body_max, struct err *err)
 {
-    int status = check_headers(rq, body_max, err);
+    const struct mg_request_info *info = mg_get_request_info(rq->conn);
+    int status = check_request_line(info, err);
 
+    if (status == 0)
+        status = check_lines(info, err);
+    if (status == 0)
+        status = check_headers(rq, body_max, err);
     if (status == 0)
         status = check_target(rq, err);
     if (status == 0)

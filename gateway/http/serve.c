@@ -125,5 +125,7 @@ int serve_engine_error(struct mg_connection *conn, int status, const char *text)
     response_error(&rq, &err, status);
     (void)response_send(&rq);
     request_log(&rq, &err);
+    if (status == 431)
+        body_discard(side->server, &rq); /* the rest of the head is still coming */
     return 0;
 }

@@ -51,6 +51,24 @@ static const struct {
     {"high byte", "GET /toy/items/\xc3\xa4 HTTP/1.1\r\n" REST "\r\n", 400},
     {"dot segments", "GET /toy/x/../items/a HTTP/1.1\r\n" REST "\r\n", 400},
     {"empty segment", "GET /toy//items/a HTTP/1.1\r\n" REST "\r\n", 400},
+    {"a space before the colon", LINE REST "Content-Length : 2\r\n\r\nhi", 400},
+    {"no token", LINE REST "X(y): z\r\n\r\n", 400},
+    {"bare LF after the request line", "GET /livez HTTP/1.1\nHost: a\r\n\r\n", 400},
+    {"bare LF after a header", LINE REST "X: y\nContent-Length: 0\r\n\r\n", 400},
+    {"bare LF after the last header", LINE REST "Content-Length: 0\n\r\n", 400},
+    {"bare LFs at the end", LINE REST "Content-Length: 0\n\n", 400},
+    {"a space before the first header", LINE " X: y\r\n" REST "\r\n", 400},
+    {"two spaces", "GET  /livez HTTP/1.1\r\n" REST "\r\n", 400},
+    {"two spaces before the version", "GET /livez  HTTP/1.1\r\n" REST "\r\n", 400},
+    {"a line break in the request line", "GET \r\n/livez HTTP/1.1\r\n" REST "\r\n", 400},
+    {"obs-fold", LINE REST "X: y\r\n z\r\n\r\n", 400},
+    {"a header without a name", LINE REST ": x\r\n\r\n", 400},
+    {"a high byte in a name", LINE REST "X\xc3\xa4: x\r\n\r\n", 400},
+    {"line feeds before it", "\n\nGET /livez HTTP/1.1\r\n" REST "\r\n", 400},
+    {"an empty head before it", "\r\n\r\nGET /livez HTTP/1.1\r\n" REST "\r\n", 400},
+    {"asterisk", "OPTIONS * HTTP/1.1\r\n" REST "\r\n", 400},
+    {"a foreign target", "GET http://example.com/livez HTTP/1.1\r\n" REST "\r\n", 400},
+    {"two keys", LINE REST "Idempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n", 400},
     {"PATCH", "PATCH /toy/items/a HTTP/1.1\r\n" REST "\r\n", 405},
     {"PROPFIND", "PROPFIND /toy/items/a HTTP/1.1\r\n" REST "\r\n", 405},
 };
@@ -117,11 +135,14 @@ static void test_sizes(void)
               200);
     CHECK_INT("query of 32769", status_of_size(&toy, "GET /toy/items/a?", 'a', 32769, rest),
               414);
-    /* CivetWeb does not tell this apart from a malformed head */
     CHECK_INT("head over 48 kB",
               status_of_size(&toy, "GET /toy/items/a HTTP/1.1\r\n" REST "X-Long: ", 'a', 49152,
                              "\r\n\r\n"),
-              400);
+              431);
+    CHECK_INT("head far over 48 kB",
+              status_of_size(&toy, "GET /toy/items/a HTTP/1.1\r\n" REST "X-Long: ", 'a', 500000,
+                             "\r\n\r\n"),
+              431);
     toy_stop(&toy);
 }
 
