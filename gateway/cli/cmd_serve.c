@@ -98,6 +98,7 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
         .body_max = (size_t)gateway->config.body_max,
         .spool_over = (size_t)gateway->config.spool_over,
         .spool_dir = ctx->data_dir,
+        .cors_origins = gateway->config.cors_origins,
         .dialects = dialects,
         .dialect_count = COUNT_OF(dialects),
         .ready = is_ready,

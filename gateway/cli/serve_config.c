@@ -25,6 +25,8 @@ static const struct config_key keys[] = {
     KEY_TEXT(public_url, public_url, "", "where clients reach the gateway from outside"),
     KEY_TEXT(resolve, resolve, "",
              "hosts that are not looked up: name=address[+address...];..."),
+    KEY_TEXT(cors_origins, cors_origins, "",
+             "origins whose pages may call: * or https://a.example;..."),
     KEY_TEXT(log_level, log_level, "info", "error, warn, info or debug"),
     KEY(workers, CONFIG_INT, workers, 4, 4096, "1024", "requests served at once"),
     KEY(readers, CONFIG_INT, readers, 1, 64, "8", "pooled database readers"),

@@ -9,7 +9,7 @@
 
 struct serve_config {
     char listen[128], admin_listen[128], public_url[512], log_level[16];
-    char resolve[1024];
+    char resolve[1024], cors_origins[2048];
     int64_t workers, readers, body_max, spool_over, drain_us;
     struct task_settings tasks;
     struct ark_settings ark;

@@ -69,6 +69,7 @@ struct server_options {
     size_t body_max;          /* larger bodies are 413 */
     size_t spool_over;        /* larger bodies go to an unlinked file */
     const char *spool_dir;
+    const char *cors_origins; /* "" or NULL: off; "*"; "https://a.example;..."; kept */
     const struct dialect *const *dialects; /* first whose owns() is true; the last one
                                               answers what nobody owns */
     size_t dialect_count;

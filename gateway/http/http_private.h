@@ -10,9 +10,10 @@
 #include <civetweb.h>
 
 enum {
-    HTTP_ARENA_MAX = 16 << 20,    /* http.h: everything one request builds */
-    HTTP_ANSWER_MAX = 16 << 20,   /* 500 listed tasks of 8 kB, four times over */
-    HTTP_EXTRA_HEADERS_MAX = 8192 /* what handlers may add to an answer's head */
+    HTTP_ARENA_MAX = 16 << 20,     /* http.h: everything one request builds */
+    HTTP_ANSWER_MAX = 16 << 20,    /* 500 listed tasks of 8 kB, four times over */
+    HTTP_EXTRA_HEADERS_MAX = 8192, /* what handlers may add to an answer's head */
+    ROUTER_METHODS_MAX = 128       /* the methods of one path, as a list */
 };
 
 /* watchdog.c ----------------------------------------------------------- */
@@ -88,6 +89,18 @@ const struct dialect *router_dialect(const struct server_options *options,
 /* Sets rq->tail. ERR_ROUTE_UNKNOWN, or ERR_METHOD_UNKNOWN with an Allow header.
  * HEAD finds the GET route. */
 FALLIBLE router_find(struct request *rq, const struct route **ret_route, struct err *err);
+
+/* Which methods the path takes, as "GET, DELETE"; "" for one that no route has. */
+void router_methods(const struct request *rq, char dst[ROUTER_METHODS_MAX]);
+
+/* cors.c --------------------------------------------------------------- */
+
+/* Is this a value of cors_origins? */
+FALLIBLE cors_check(const char *origins, struct err *err);
+/* Answers a browser's question before its request; false for every other request. */
+bool cors_preflight(const struct server *server, struct request *rq);
+/* Adds what every answer of the public listener says to browsers. */
+void cors_answer(const struct server *server, struct request *rq);
 
 /* body.c --------------------------------------------------------------- */
 

@@ -23,27 +23,6 @@ static bool path_matches(const char *pattern, struct str path, struct str *ret_t
     return true;
 }
 
-/* Which methods the path takes, for the 405. */
-static void put_allow(struct request *rq)
-{
-    char allow[128] = "";
-    size_t len = 0;
-    struct str tail;
-
-    for (size_t i = 0; i < rq->dialect->route_count; i++) {
-        const struct route *route = &rq->dialect->routes[i];
-        size_t more = strlen(route->method);
-
-        if (!path_matches(route->path, rq->path, &tail) || len + more + 3 > sizeof(allow))
-            continue;
-        if (len > 0)
-            len += str_copy(allow + len, sizeof(allow) - len, STR(", ")) ? 2 : 0;
-        (void)str_copy(allow + len, sizeof(allow) - len, str_from(route->method));
-        len += more;
-    }
-    response_header(rq, "Allow", allow);
-}
-
 const struct dialect *router_dialect(const struct server_options *options,
                                      const struct request *rq)
 {
@@ -58,6 +37,7 @@ enum err_code router_find(struct request *rq, const struct route **ret_route, st
 {
     const struct route *get_route = NULL;
     struct str tail, get_tail = {0};
+    char methods[ROUTER_METHODS_MAX];
     bool path_known = false;
 
     for (size_t i = 0; i < rq->dialect->route_count; i++) {
@@ -83,6 +63,26 @@ enum err_code router_find(struct request *rq, const struct route **ret_route, st
     }
     if (!path_known)
         return err_set(err, ERR_ROUTE_UNKNOWN, "%s", err_text(ERR_ROUTE_UNKNOWN));
-    put_allow(rq);
+    router_methods(rq, methods);
+    response_header(rq, "Allow", methods);
     return err_set(err, ERR_METHOD_UNKNOWN, "%s", err_text(ERR_METHOD_UNKNOWN));
+}
+
+void router_methods(const struct request *rq, char dst[ROUTER_METHODS_MAX])
+{
+    size_t len = 0;
+    struct str tail;
+
+    dst[0] = '\0';
+    for (size_t i = 0; i < rq->dialect->route_count; i++) {
+        const struct route *route = &rq->dialect->routes[i];
+        size_t more = strlen(route->method);
+
+        if (!path_matches(route->path, rq->path, &tail) || len + more + 3 > ROUTER_METHODS_MAX)
+            continue;
+        if (len > 0)
+            len += str_copy(dst + len, ROUTER_METHODS_MAX - len, STR(", ")) ? 2 : 0;
+        (void)str_copy(dst + len, ROUTER_METHODS_MAX - len, str_from(route->method));
+        len += more;
+    }
 }

@@ -71,6 +71,8 @@ static FALLIBLE decide(struct server *server, struct request *rq, bool admitted,
         return ERR_OK;
     if (!admitted)
         return err_set(err, ERR_UNAVAILABLE, "the gateway is shutting down");
+    if (cors_preflight(server, rq))
+        return ERR_OK;
     if (dialect == NULL)
         return err_set(err, ERR_ROUTE_UNKNOWN, "%s", err_text(ERR_ROUTE_UNKNOWN));
     return run_dialect(server, rq, ret_status, err);
@@ -93,6 +95,7 @@ int serve_request(struct mg_connection *conn)
         err.code = ERR_OK; /* what was tried and mended on the way is no error */
     else
         response_error(&rq, &err, status);
+    cors_answer(server, &rq);
     pending = body_pending(&rq);
     if (pending || atomic_load(&server->draining))
         rq.rsp.close = true;

@@ -86,6 +86,7 @@ static FALLIBLE check_options(const struct server_options *options, struct err *
         return err_set(err, ERR_CONFIG, "the limits of request bodies are out of range");
     if (options->dialect_count == 0)
         return err_set(err, ERR_CONFIG, "no public API is configured");
+    TRY(cors_check(options->cors_origins, err));
     return check_spool(options->spool_dir, err);
 }
 
