@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the flow tests, and those of tests/isolation: each test_*.py in a process of
-its own, two at a time.
+"""Runs the flow tests, and those of tests/isolation and tests/edge: each test_*.py in a
+process of its own, two at a time.
 
 usage: run.py [test_file.py | name part]...
        run.py --file test_file.py     (what it starts for each)
@@ -183,7 +183,7 @@ def start_file(path):
 def main(arguments):
     if arguments[:1] == ["--file"]:
         return run_file(arguments[1])
-    paths = [p for folder in (HERE, os.path.join(os.path.dirname(HERE), "isolation"))
+    paths = [p for folder in (HERE, *(os.path.join(os.path.dirname(HERE), name) for name in ("isolation", "edge")))
              for p in sorted(glob.glob(os.path.join(folder, "test_*.py")))
              if not arguments or any(a in p for a in map(os.path.basename, arguments))]
     passed = failed = skipped = 0
