@@ -69,6 +69,7 @@ class Proxy:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.folder = tempfile.mkdtemp(prefix="arkgate-proxy-")
+        os.chmod(self.folder, 0o711)  # started by root, nginx's worker is somebody else
         text, command = COMMANDS[name]
         for mark, value in (("DIR", self.folder), ("PORT", port), ("GATEWAY", "{}:{}".format(*address(gateway_url)))):
             text = text.replace(f"@{mark}@", str(value))
