@@ -122,6 +122,8 @@ int serve_engine_error(struct mg_connection *conn, int status, const char *text)
         (void)err_set(&err, ERR_INVALID, "the head of the request is too large");
     } else if (status >= 500 && status != 505) {
         (void)err_detail(&err, ERR_INTERNAL, "civetweb: %s", text);
+    } else if (strcmp(text, "no path") == 0) { /* the patch's word for it */
+        (void)err_set(&err, ERR_INVALID, "the request target must be a path");
     } else {
         (void)err_set(&err, ERR_INVALID, "the request is not well-formed HTTP/1.1");
     }

@@ -70,6 +70,15 @@ def test_chunked_refused(ctx):
         check_refused(ctx, inst, bad_chunks(inst.token, inst.token))
 
 
+def test_targets_are_named(ctx):
+    """Whether the engine or the gate refuses, the target is what the answer blames."""
+    inst = ctx.shared
+    port = inst.serve.url.rsplit(":", 1)[1]
+    for target in ("*", "http://edge/livez", f"http://edge:{port}/livez"):
+        answer, _ = ask(inst.serve.url, request("GET", target))
+        ctx.true(f"{target}: {answer}", "the request target must be a path" in answer.error["message"])
+
+
 def test_short_bodies(ctx):
     """The client says that it is through before the body is."""
     inst = ctx.shared
