@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs the flow tests, and those of tests/isolation and tests/edge: each test_*.py in a
-process of its own, two at a time.
+process of its own, three at a time, for they mostly wait.
 
 usage: run.py [test_file.py | name part]...
        run.py --file test_file.py     (what it starts for each)
@@ -191,7 +191,7 @@ def main(arguments):
              for p in sorted(glob.glob(os.path.join(folder, "test_*.py")))
              if not arguments or any(a in p for a in map(os.path.basename, arguments))]
     passed = failed = skipped = 0
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
         for path, (text, seconds) in zip(paths, pool.map(start_file, paths)):
             found = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M)
             p, f, s = map(int, found[-1]) if found else (0, 1, 0)

@@ -94,8 +94,8 @@ static const struct {
      30},
 };
 static const char *const ratios[] = {"16:9", "4:3", "1:1", "3:4", "9:16", "21:9"};
-static const int64_t inputs_ms[] = {
-    -1, 0, 2000, 3333, 4000, 6660, 7350, 10000, 10041, 15000, 15200};
+static const int64_t inputs_ms[] = {-1,   0,     2000,  3333,  4000, 6660,
+                                    7350, 10000, 10041, 15000, 15200};
 
 /* One request, and the row that prices it. */
 struct line {
