@@ -34,8 +34,10 @@ bool net_address_parse(struct str text, struct sockaddr_storage *ret_address);
 struct net_resolver; /* thread-safe */
 
 struct net_resolver_options {
-    int threads;      /* lookups at a time, at most 64; 0 means 4 */
+    int threads;      /* lookups at a time, at most 64; 0 means 32. None is started unasked */
+    int64_t idle_us;  /* a thread without work ends then, at most a day; 0: 10 s */
     int queue_max;    /* hosts waiting for a thread; beyond it ERR_BUSY; 0 means 256 */
+    int owner_max;    /* lookups begun for one owner; beyond it ERR_BUSY; 0 means 4 */
     int64_t cache_us; /* an answer is used again so long, at most a day; 0 means 10 s */
     /* "host=addr[+addr...];host2=..." answers those hosts without asking anyone. The
      * addresses are judged like all others. Copied. */
@@ -47,22 +49,35 @@ struct net_resolver_options {
     void *lookup_ctx;
 };
 
-/* ERR_CONFIG names the bad part of the overrides. */
+/* ERR_CONFIG names the bad part of the overrides. With the system's resolver it sets
+ * RES_OPTIONS in the environment, for the whole process, unless that is set: "timeout:1
+ * attempts:2", so that a silent name server is given up after seconds. An environment is
+ * not thread-safe: open the resolver before other threads start. */
 FALLIBLE net_resolver_open(const struct net_resolver_options *options,
                            struct net_resolver **ret_resolver, struct err *err);
 /* Returns at once. Waiting calls end with ERR_UNAVAILABLE; none may begin any more. A
  * lookup that hangs in the system keeps its thread and what that thread uses until the
- * system gives up (resolv.conf: 30 s and more), and frees it then. */
+ * system gives up, and frees it then. */
 void net_resolver_close(struct net_resolver **resolver);
+
+struct net_question {
+    struct str host;
+    /* Whom the lookup is counted for, until it ends, however long its caller waits: one
+     * owner's slow name servers must not take all threads. 0: not counted. What is known
+     * or under way costs nothing. */
+    int64_t owner;
+    int64_t deadline_mono_us; /* sys_mono_us time */
+};
+
 /* Every address of a host name, from the overrides, the cache or the system. Blocks
- * until the deadline (sys_mono_us time) at most; equal hosts share one lookup.
+ * until the deadline at most; equal hosts share one lookup.
  * ERR_INVALID: no host name (an IP address in any spelling is none, and neither is a
  * name with a dot at its end); ERR_NOT_FOUND: does not resolve; ERR_TOO_LARGE: over
- * NET_ADDRESSES_MAX addresses; ERR_TIMEOUT; ERR_BUSY; ERR_UNAVAILABLE: the machine has
- * no memory or descriptors for it, or close. */
-FALLIBLE net_resolver_lookup(struct net_resolver *resolver, struct str host,
-                             int64_t deadline_mono_us, struct net_addresses *ret_addresses,
-                             struct err *err);
+ * NET_ADDRESSES_MAX addresses; ERR_TIMEOUT: the lookup did not end in time; ERR_BUSY:
+ * it may not begin, or did not in time; ERR_UNAVAILABLE: the machine has no memory or
+ * descriptors for it, or close. */
+FALLIBLE net_resolver_lookup(struct net_resolver *resolver, const struct net_question *question,
+                             struct net_addresses *ret_addresses, struct err *err);
 
 /* net_url.c ------------------------------------------------------------ */
 
@@ -70,6 +85,7 @@ struct net_url_rule {
     bool https_only;    /* else http too */
     bool allow_private; /* any address will do; the host must still resolve */
     size_t len_max;     /* bytes; 0 means 8000 */
+    int64_t owner;      /* of the lookup, as in struct net_question */
 };
 
 /* ERR_INVALID unless the URL is plain (printable ASCII, no user info, its host and port

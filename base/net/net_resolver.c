@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Resolves host names on threads of its own, so that callers keep their deadlines:
- * who shares a lookup, who waits, what is remembered. Does not judge addresses.
+/* Resolves host names on threads of its own, so that callers keep their deadlines: when
+ * threads start and end, who waits, for whom a lookup may begin. Does not judge addresses.
  *
  * A lookup cannot be interrupted. Nobody waits for one past his own deadline, not even
  * net_resolver_close: the resolver is counted by its owner, its threads and its calls,
  * and whoever leaves last frees it. Threads are joined unless they are in a lookup at
- * that moment; those are detached. While all threads hang, hosts that are not cached
- * end with ERR_TIMEOUT, then ERR_BUSY. */
+ * that moment; those are detached. A lookup that outlives its callers still counts for
+ * whom it was begun. While all threads hang, hosts that are not cached end with ERR_BUSY. */
 #include "base/net/guard_private.h"
 
 #include <netdb.h>
@@ -14,42 +14,23 @@
 #include <string.h>
 
 enum {
-    THREADS_DEFAULT = 4,
+    THREADS_DEFAULT = 32, /* eight owners with silent name servers */
     THREADS_MAX = 64,
     QUEUE_DEFAULT = 256,  /* one for every request in work at a time */
-    CACHE_MAX = 1024,     /* under 1 MB with three addresses each, 9 MB at worst */
-    BUCKETS = 512,        /* for CACHE_MAX and the queue: two or three entries each */
+    OWNER_DEFAULT = 4,    /* new names at a time; a tenant's callbacks lead to one or two */
     STACK_BYTES = 1 << 20 /* getaddrinfo loads modules and keeps answers on its stack */
 };
+static const int64_t idle_default_us = 10000000;
 static const int64_t cache_default_us = 10000000;
-static const int64_t cache_max_us = 86400LL * 1000000; /* a day: addresses move */
-static const int64_t negative_us = 1000000;            /* or cache_us, when that is shorter */
-
-enum entry_state { WAITING, RUNNING, DONE };
-
-/* A host being resolved or remembered. In the table it is WAITING and in the queue,
- * RUNNING, or DONE and in the cache; out of the table its last waiter frees it. */
-struct entry {
-    struct entry *chain;         /* same bucket */
-    struct entry *older, *newer; /* in the queue or the cache */
-    enum entry_state state;
-    bool listed; /* in the table */
-    int waiters;
-    int64_t until_us; /* DONE: forgotten then */
-    int status;       /* DONE: 0 or EAI_… */
-    size_t count;
-    struct sockaddr_storage *items;
-    char host[NET_NAME_MAX + 1];
-};
-
-struct line {
-    struct entry *oldest, *newest;
-    int count;
-};
+static const int64_t day_us = 86400LL * 1000000; /* addresses move */
+/* A second, twice, for each name server: the system's own 5 s are longer than callers wait. */
+static const char patience[] = "timeout:1 attempts:2";
+static const char too_many[] = "too many host names are being looked up, try again";
 
 struct worker {
     struct net_resolver *resolver;
     pthread_t thread;
+    bool started; /* until it ends for want of work */
     bool looking; /* in a lookup, without the lock */
     bool left;    /* detached by close */
 };
@@ -57,14 +38,12 @@ struct worker {
 struct net_resolver {
     struct net_resolver_options options; /* constant, like the overrides */
     struct net_override *overrides;
-    struct worker workers[THREADS_MAX];
-    int worker_count; /* open and close only */
 
     struct lock lock; /* guards the rest */
-    bool closing;
-    int refs; /* the owner, each thread, each call */
-    struct entry *buckets[BUCKETS];
-    struct line queue, cache;
+    bool closing;     /* the workers are close's from then on */
+    int refs;         /* the owner, each thread, each call */
+    struct worker workers[THREADS_MAX];
+    struct net_hosts hosts;
 };
 
 /* The system's own, with the hook's signature. Without AI_ADDRCONFIG: addresses that
@@ -89,150 +68,23 @@ static int lookup_system(void *lookup_ctx, const char *host,
     return status;
 }
 
-static void line_add(struct line *line, struct entry *entry)
-{
-    entry->older = line->newest;
-    entry->newer = NULL;
-    if (line->newest == NULL)
-        line->oldest = entry;
-    else
-        line->newest->newer = entry;
-    line->newest = entry;
-    line->count++;
-}
-
-static void line_remove(struct line *line, struct entry *entry)
-{
-    if (entry->older == NULL)
-        line->oldest = entry->newer;
-    else
-        entry->older->newer = entry->newer;
-    if (entry->newer == NULL)
-        line->newest = entry->older;
-    else
-        entry->newer->older = entry->older;
-    line->count--;
-}
-
-/* FNV-1a: who chooses colliding names gets a list of 1280, no worse. */
-static struct entry **bucket_of(struct net_resolver *resolver, const char *host)
-{
-    uint32_t hash = 2166136261u;
-
-    for (; *host != '\0'; host++)
-        hash = (hash ^ (unsigned char)*host) * 16777619u;
-    return &resolver->buckets[hash % BUCKETS];
-}
-
-static void entry_free(struct entry *entry)
-{
-    free(entry->items);
-    free(entry);
-}
-
-/* Out of the table and of the line that its state puts it in. */
-static void unlist_locked(struct net_resolver *resolver, struct entry *entry)
-{
-    struct entry **at = bucket_of(resolver, entry->host);
-
-    while (*at != entry)
-        at = &(*at)->chain;
-    *at = entry->chain;
-    line_remove(entry->state == DONE ? &resolver->cache : &resolver->queue, entry);
-    entry->listed = false;
-    if (entry->waiters == 0)
-        entry_free(entry);
-}
-
-/* What is known or under way about the host, NULL for nothing. */
-static struct entry *find_locked(struct net_resolver *resolver, const char *host)
-{
-    struct entry *entry = *bucket_of(resolver, host);
-
-    while (entry != NULL && strcmp(entry->host, host) != 0)
-        entry = entry->chain;
-    if (entry != NULL && entry->state == DONE && entry->until_us <= sys_mono_us()) {
-        unlist_locked(resolver, entry);
-        return NULL;
-    }
-    return entry;
-}
-
-static enum err_code add_locked(struct net_resolver *resolver, const char *host,
-                                struct entry **ret_entry, struct err *err)
-{
-    struct entry **bucket = bucket_of(resolver, host);
-    struct entry *entry;
-
-    if (resolver->queue.count >= resolver->options.queue_max)
-        return err_detail(err, ERR_BUSY, "%d host names wait for a lookup",
-                          resolver->queue.count);
-    entry = calloc(1, sizeof(*entry));
-    if (entry == NULL)
-        return err_detail(err, ERR_INTERNAL, "no memory for a lookup");
-    (void)str_copy(entry->host, sizeof(entry->host), str_from(host));
-    entry->listed = true;
-    entry->chain = *bucket;
-    *bucket = entry;
-    line_add(&resolver->queue, entry);
-    lock_signal(&resolver->lock);
-    *ret_entry = entry;
-    return ERR_OK;
-}
-
-static void finish_locked(struct net_resolver *resolver, struct entry *entry, int status,
-                          const struct net_addresses *addresses)
-{
-    int64_t keep_us = resolver->options.cache_us;
-
-    lock_assert_held(&resolver->lock);
-    if (status == 0 && addresses->count == 0)
-        status = EAI_NODATA;
-    if (status == 0) {
-        entry->items = calloc(addresses->count, sizeof(entry->items[0]));
-        if (entry->items == NULL)
-            status = EAI_MEMORY;
-    }
-    if (status == 0) {
-        entry->count = addresses->count;
-        memcpy(entry->items, addresses->items, entry->count * sizeof(entry->items[0]));
-    } else if (keep_us > negative_us) {
-        keep_us = negative_us;
-    }
-    entry->status = status;
-    entry->until_us = sys_mono_us() + keep_us;
-    entry->state = DONE;
-    line_add(&resolver->cache, entry);
-    if (resolver->cache.count > CACHE_MAX)
-        unlist_locked(resolver, resolver->cache.oldest);
-    lock_signal(&resolver->lock);
-}
-
-/* The lock is free during the lookup. A RUNNING entry stays in the table, so only the
+/* The lock is free during the lookup. A RUNNING host stays in the table, so only the
  * end of the resolver, which this thread holds up, could free it. */
-static void look_up_locked(struct net_resolver *resolver, struct entry *entry)
+static void look_up_locked(struct net_resolver *resolver, struct net_entry *host)
 {
     struct net_addresses addresses = {0};
     int status;
 
-    line_remove(&resolver->queue, entry);
-    entry->state = RUNNING;
     lock_drop(&resolver->lock);
-    status = resolver->options.lookup(resolver->options.lookup_ctx, entry->host, &addresses);
+    status = resolver->options.lookup(resolver->options.lookup_ctx, host->name, &addresses);
     lock_take(&resolver->lock);
-    finish_locked(resolver, entry, status, &addresses);
+    net_hosts_finish(&resolver->hosts, host, status, &addresses, resolver->options.cache_us);
+    lock_signal(&resolver->lock);
 }
 
 static void resolver_free(struct net_resolver *resolver)
 {
-    for (size_t i = 0; i < BUCKETS; i++) {
-        while (resolver->buckets[i] != NULL) {
-            struct entry *entry = resolver->buckets[i];
-
-            resolver->buckets[i] = entry->chain;
-            entry_free(entry);
-        }
-    }
+    net_hosts_fini(&resolver->hosts);
     net_override_free(&resolver->overrides);
     lock_fini(&resolver->lock);
     free(resolver);
@@ -252,16 +104,24 @@ static void *work(void *ctx)
 {
     struct worker *worker = ctx;
     struct net_resolver *resolver = worker->resolver;
+    int64_t idle_until_us = sys_mono_us() + resolver->options.idle_us;
 
     lock_take(&resolver->lock);
     while (!resolver->closing) {
-        if (resolver->queue.oldest == NULL) {
-            (void)lock_wait(&resolver->lock, INT64_MAX);
-            continue;
+        struct net_entry *host = net_hosts_begin(&resolver->hosts);
+
+        if (host != NULL) {
+            worker->looking = true;
+            look_up_locked(resolver, host);
+            worker->looking = false;
+            idle_until_us = sys_mono_us() + resolver->options.idle_us;
+        } else if (sys_mono_us() < idle_until_us) {
+            (void)lock_wait(&resolver->lock, idle_until_us);
+        } else { /* its place is free for another */
+            worker->started = false;
+            (void)pthread_detach(worker->thread);
+            break;
         }
-        worker->looking = true;
-        look_up_locked(resolver, resolver->queue.oldest);
-        worker->looking = false;
     }
     leave_locked(resolver);
     return NULL;
@@ -278,30 +138,46 @@ static void set_options(struct net_resolver *resolver,
         own->threads = THREADS_DEFAULT;
     if (own->threads > THREADS_MAX)
         own->threads = THREADS_MAX;
+    if (own->idle_us <= 0)
+        own->idle_us = idle_default_us;
+    if (own->idle_us > day_us)
+        own->idle_us = day_us;
+    if (own->owner_max <= 0)
+        own->owner_max = OWNER_DEFAULT;
     if (own->queue_max <= 0)
         own->queue_max = QUEUE_DEFAULT;
     if (own->cache_us <= 0)
         own->cache_us = cache_default_us;
-    if (own->cache_us > cache_max_us)
-        own->cache_us = cache_max_us;
+    if (own->cache_us > day_us)
+        own->cache_us = day_us;
     if (own->lookup == NULL)
         own->lookup = lookup_system;
 }
 
-static enum err_code start_worker(struct net_resolver *resolver, struct err *err)
+/* A thread for what waits, unless an idle one will take it or all are in work. Where none
+ * can be had, those that run get round to it. */
+static enum err_code start_worker_locked(struct net_resolver *resolver, struct err *err)
 {
-    struct worker *worker = &resolver->workers[resolver->worker_count];
+    int started = 0, idle = 0;
+    struct worker *worker = NULL;
     enum err_code rc;
 
-    worker->resolver = resolver;
-    lock_take(&resolver->lock);
-    rc = lock_thread(&worker->thread, "resolver", STACK_BYTES, work, worker, err);
-    if (rc == ERR_OK) {
-        resolver->worker_count++;
-        resolver->refs++;
+    lock_assert_held(&resolver->lock);
+    for (int i = 0; i < resolver->options.threads; i++) {
+        started += resolver->workers[i].started;
+        idle += resolver->workers[i].started && !resolver->workers[i].looking;
+        if (!resolver->workers[i].started)
+            worker = &resolver->workers[i];
     }
-    lock_drop(&resolver->lock);
-    return rc;
+    if (worker == NULL || idle >= resolver->hosts.lines[NET_ENTRY_WAITING].count)
+        return ERR_OK;
+    worker->resolver = resolver;
+    rc = lock_thread(&worker->thread, "resolver", STACK_BYTES, work, worker, err);
+    if (rc != ERR_OK)
+        return started == 0 ? rc : ERR_OK;
+    worker->started = true;
+    resolver->refs++;
+    return ERR_OK;
 }
 
 enum err_code net_resolver_open(const struct net_resolver_options *options,
@@ -315,8 +191,8 @@ enum err_code net_resolver_open(const struct net_resolver_options *options,
     resolver->refs = 1;
     set_options(resolver, options);
     TRY(net_override_parse(options->overrides, &resolver->overrides, err));
-    while (resolver->worker_count < resolver->options.threads)
-        TRY(start_worker(resolver, err));
+    if (options->lookup == NULL && setenv("RES_OPTIONS", patience, 0) != 0)
+        return err_detail(err, ERR_INTERNAL, "no memory for RES_OPTIONS");
     *ret_resolver = resolver;
     resolver = NULL;
     return ERR_OK;
@@ -332,14 +208,14 @@ void net_resolver_close(struct net_resolver **resolver)
     lock_take(&closing->lock);
     closing->closing = true;
     lock_signal(&closing->lock);
-    for (int i = 0; i < closing->worker_count; i++) {
+    for (int i = 0; i < THREADS_MAX; i++) {
         closing->workers[i].left = closing->workers[i].looking;
         if (closing->workers[i].left)
             (void)pthread_detach(closing->workers[i].thread);
     }
     lock_drop(&closing->lock);
-    for (int i = 0; i < closing->worker_count; i++) {
-        if (!closing->workers[i].left)
+    for (int i = 0; i < THREADS_MAX; i++) {
+        if (closing->workers[i].started && !closing->workers[i].left)
             (void)pthread_join(closing->workers[i].thread, NULL);
     }
     lock_take(&closing->lock);
@@ -347,17 +223,19 @@ void net_resolver_close(struct net_resolver **resolver)
 }
 
 static enum err_code answer_locked(const struct net_resolver *resolver,
-                                   const struct entry *entry,
+                                   const struct net_entry *host,
                                    struct net_addresses *ret_addresses, struct err *err)
 {
-    if (entry->state != DONE && resolver->closing)
+    if (host->state != NET_ENTRY_DONE && resolver->closing)
         return err_set(err, ERR_UNAVAILABLE, "the gateway is stopping");
-    if (entry->state != DONE)
+    if (host->state == NET_ENTRY_WAITING)
+        return err_set(err, ERR_BUSY, too_many);
+    if (host->state == NET_ENTRY_RUNNING)
         return err_set(err, ERR_TIMEOUT, "the host could not be resolved in time");
-    switch (entry->status) {
+    switch (host->status) {
     case 0:
-        ret_addresses->count = entry->count;
-        memcpy(ret_addresses->items, entry->items, entry->count * sizeof(entry->items[0]));
+        ret_addresses->count = host->count;
+        memcpy(ret_addresses->items, host->items, host->count * sizeof(host->items[0]));
         return ERR_OK;
     case EAI_OVERFLOW:
         return err_set(err, ERR_TOO_LARGE, "the host has more than %d addresses",
@@ -369,52 +247,75 @@ static enum err_code answer_locked(const struct net_resolver *resolver,
     case EAI_AGAIN: /* its name servers are silent or broken */
         return err_set(err, ERR_NOT_FOUND, "the host does not resolve");
     default:
-        return err_detail(err, ERR_UNAVAILABLE, "getaddrinfo: %s", gai_strerror(entry->status));
+        return err_detail(err, ERR_UNAVAILABLE, "getaddrinfo: %s", gai_strerror(host->status));
     }
 }
 
-static enum err_code look_or_wait_locked(struct net_resolver *resolver, const char *host,
-                                         int64_t deadline_mono_us,
-                                         struct net_addresses *ret_addresses, struct err *err)
+/* Begins a lookup of the host that nothing is known about. */
+static enum err_code ask_locked(struct net_resolver *resolver, const char *name, int64_t owner,
+                                struct net_entry **ret_host, struct err *err)
 {
-    struct entry *entry = find_locked(resolver, host);
+    struct net_hosts *hosts = &resolver->hosts;
+    struct net_entry *host;
     enum err_code rc;
 
-    if (entry == NULL)
-        TRY(add_locked(resolver, host, &entry, err));
-    entry->waiters++;
-    while (entry->state != DONE && !resolver->closing &&
-           lock_wait(&resolver->lock, deadline_mono_us)) {
+    if (hosts->lines[NET_ENTRY_WAITING].count >= resolver->options.queue_max ||
+        (owner != 0 && net_hosts_begun(hosts, owner) >= resolver->options.owner_max))
+        return err_set(err, ERR_BUSY, too_many);
+    host = net_hosts_add(hosts, name, owner);
+    if (host == NULL)
+        return err_detail(err, ERR_INTERNAL, "no memory for a lookup");
+    host->waiters++;
+    rc = start_worker_locked(resolver, err);
+    if (rc != ERR_OK) {
+        net_hosts_leave(hosts, host);
+        return rc;
     }
-    rc = answer_locked(resolver, entry, ret_addresses, err);
-    entry->waiters--;
-    if (entry->waiters == 0 && !entry->listed)
-        entry_free(entry);
-    else if (entry->waiters == 0 && entry->state == WAITING)
-        unlist_locked(resolver, entry); /* nobody wants it any more */
+    lock_signal(&resolver->lock);
+    *ret_host = host;
+    return ERR_OK;
+}
+
+static enum err_code look_or_wait_locked(struct net_resolver *resolver, const char *name,
+                                         const struct net_question *question,
+                                         struct net_addresses *ret_addresses, struct err *err)
+{
+    struct net_entry *host = net_hosts_find(&resolver->hosts, name);
+    int64_t deadline_us = question->deadline_mono_us;
+    enum err_code rc;
+
+    if (deadline_us < 0)
+        deadline_us = 0; /* no time before the clock's start */
+    if (host != NULL)
+        host->waiters++;
+    else
+        TRY(ask_locked(resolver, name, question->owner, &host, err));
+    while (host->state != NET_ENTRY_DONE && !resolver->closing &&
+           lock_wait(&resolver->lock, deadline_us)) {
+    }
+    rc = answer_locked(resolver, host, ret_addresses, err);
+    net_hosts_leave(&resolver->hosts, host);
     return rc;
 }
 
-enum err_code net_resolver_lookup(struct net_resolver *resolver, struct str host,
-                                  int64_t deadline_mono_us, struct net_addresses *ret_addresses,
-                                  struct err *err)
+enum err_code net_resolver_lookup(struct net_resolver *resolver,
+                                  const struct net_question *question,
+                                  struct net_addresses *ret_addresses, struct err *err)
 {
     const struct net_override *override;
     char name[NET_NAME_MAX + 1];
     enum err_code rc;
 
-    if (!net_name_copy(host, name))
+    if (!net_name_copy(question->host, name))
         return err_set(err, ERR_INVALID, "the host is not a valid name");
     override = net_override_find(resolver->overrides, name);
     if (override != NULL) {
         *ret_addresses = override->addresses;
         return ERR_OK;
     }
-    if (deadline_mono_us < 0)
-        deadline_mono_us = 0; /* no time before the clock's start */
     lock_take(&resolver->lock);
     resolver->refs++;
-    rc = look_or_wait_locked(resolver, name, deadline_mono_us, ret_addresses, err);
+    rc = look_or_wait_locked(resolver, name, question, ret_addresses, err);
     leave_locked(resolver);
     return rc;
 }

@@ -149,12 +149,10 @@ static bool parse_literal(struct str host, struct sockaddr_storage *ret_address)
            (ret_address->ss_family == AF_INET6) == is_v6;
 }
 
-static enum err_code look_up(struct net_resolver *resolver, struct str host,
-                             int64_t deadline_mono_us, struct net_addresses *ret_addresses,
-                             struct err *err)
+static enum err_code look_up(struct net_resolver *resolver, const struct net_question *question,
+                             struct net_addresses *ret_addresses, struct err *err)
 {
-    enum err_code rc =
-        net_resolver_lookup(resolver, host, deadline_mono_us, ret_addresses, err);
+    enum err_code rc = net_resolver_lookup(resolver, question, ret_addresses, err);
 
     switch (rc) {
     case ERR_INVALID:
@@ -172,18 +170,18 @@ static enum err_code look_up(struct net_resolver *resolver, struct str host,
     }
 }
 
-static enum err_code check_host(struct net_resolver *resolver, struct str host,
-                                bool allow_private, int64_t deadline_mono_us,
+static enum err_code check_host(struct net_resolver *resolver,
+                                const struct net_question *question, bool allow_private,
                                 struct net_place *place, struct err *err)
 {
     struct net_addresses *addresses = &place->addresses;
 
     place->host[0] = '\0';
-    if (parse_literal(host, &addresses->items[0])) {
+    if (parse_literal(question->host, &addresses->items[0])) {
         addresses->count = 1;
     } else {
-        TRY(look_up(resolver, host, deadline_mono_us, addresses, err));
-        (void)str_copy(place->host, sizeof(place->host), host);
+        TRY(look_up(resolver, question, addresses, err));
+        (void)str_copy(place->host, sizeof(place->host), question->host);
     }
     for (size_t i = 0; i < addresses->count && !allow_private; i++) {
         if (!net_address_is_public((const struct sockaddr *)&addresses->items[i]))
@@ -208,6 +206,7 @@ enum err_code net_url_place(struct net_resolver *resolver, struct str url,
 {
     CLEANUP(parts_fini) struct parts parts = {0};
     CLEANUP(buf_fini) struct buf text = {0};
+    struct net_question question = {.owner = rule->owner, .deadline_mono_us = deadline_mono_us};
     size_t len_max = rule->len_max != 0 ? rule->len_max : LEN_DEFAULT;
 
     TRY(check_text(url, len_max, err));
@@ -218,6 +217,6 @@ enum err_code net_url_place(struct net_resolver *resolver, struct str url,
     TRY(check_port(&parts, &ret_place->port, err));
     if (!is_plain(url, &parts))
         return err_set(err, ERR_INVALID, "its host or port is not written in the usual form");
-    return check_host(resolver, str_from(parts.host), rule->allow_private, deadline_mono_us,
-                      ret_place, err);
+    question.host = str_from(parts.host);
+    return check_host(resolver, &question, rule->allow_private, ret_place, err);
 }

@@ -20,6 +20,7 @@ enum { PATIENCE_US = 20000000, SHORT_US = 20000 };
 #define PRIVATE "its host must resolve, and to public addresses alone"
 #define UNRESOLVED "its host must resolve, and to public addresses alone"
 #define MALFORMED "is not a valid URL"
+#define TOO_MANY "too many host names are being looked up, try again"
 #define ANY_REFUSAL "*" /* which words depends on libcurl's version */
 
 static const struct net_url_rule https = {.https_only = true}, http = {0},
@@ -311,6 +312,21 @@ static void test_length(void)
               ERR_INVALID);
 }
 
+/* The caller of a lookup that hangs gives up once it has begun. */
+static void leave_hanging(struct net_resolver *resolver, const struct net_url_rule *rule,
+                          const char *url)
+{
+    int64_t deadline_us = sys_mono_us() + PATIENCE_US;
+    enum err_code rc;
+    struct err err;
+
+    do /* a busy machine is slow to start a thread */
+        rc = net_url_check(resolver, str_from(url), rule, sys_mono_us() + SHORT_US, &err);
+    while (rc == ERR_BUSY && sys_mono_us() < deadline_us);
+    CHECK_INT(url, rc, ERR_INVALID);
+    CHECK_TEXT(url, err.msg, "its host could not be resolved in time");
+}
+
 /* A silent name server, then no room for another host, then a machine without memory. */
 static void test_not_judged(void)
 {
@@ -318,11 +334,12 @@ static void test_not_judged(void)
     struct err err;
 
     fake_set(true, 0);
-    CHECK_INT("silent",
-              net_url_check(resolver, STR("https://silent.test/"), &https,
+    leave_hanging(resolver, &https, "https://silent.test/");
+    CHECK_INT("behind it",
+              net_url_check(resolver, STR("https://other.test/"), &https,
                             sys_mono_us() + SHORT_US, &err),
-              ERR_INVALID);
-    CHECK_TEXT("silent", err.msg, "its host could not be resolved in time");
+              ERR_BUSY);
+    CHECK_TEXT("behind it", err.msg, TOO_MANY);
     fake_set(false, EAI_MEMORY);
     CHECK_INT("no memory",
               net_url_check(resolver, STR("https://other.test/"), &https,
@@ -358,27 +375,51 @@ static void test_busy(void)
 {
     CLEANUP(net_resolver_close) struct net_resolver *resolver = open_resolver(1, 1);
     struct caller caller = {.resolver = resolver};
-    int64_t deadline_us = sys_mono_us() + PATIENCE_US;
+    int64_t deadline_us = sys_mono_us() + PATIENCE_US, until_us;
     enum err_code rc;
     struct err err;
 
     fake_set(true, EAI_NONAME);
-    CHECK_INT("held",
-              net_url_check(resolver, STR("https://first.test/"), &https,
-                            sys_mono_us() + SHORT_US, &err),
-              ERR_INVALID);
+    leave_hanging(resolver, &https, "https://first.test/");
     CHECK_OK("thread", lock_thread(&caller.thread, "caller", 1 << 20, call, &caller, &err),
              &err);
-    do
-        rc = net_url_check(resolver, STR("https://second.test/"), &https, sys_mono_us() + 1000,
-                           &err);
-    while (rc == ERR_INVALID && sys_mono_us() < deadline_us);
-    CHECK_INT("full", rc, ERR_BUSY);
+    do { /* until it is refused at once */
+        until_us = sys_mono_us() + SHORT_US;
+        rc = net_url_check(resolver, STR("https://second.test/"), &https, until_us, &err);
+        CHECK_INT("full", rc, ERR_BUSY);
+    } while (sys_mono_us() >= until_us && sys_mono_us() < deadline_us);
+    CHECK_TRUE("full", sys_mono_us() < deadline_us);
     CHECK_INT("full", err_http_status(err.code), 503);
     fake_set(false, EAI_NONAME);
     (void)pthread_join(caller.thread, NULL);
     CHECK_INT("the one that waited", caller.rc, ERR_INVALID);
 }
 
+/* The rule says for whom; what needs no lookup is free. */
+static void test_owners(void)
+{
+    const struct net_url_rule first = {.https_only = true, .owner = 1},
+                              second = {.https_only = true, .owner = 2};
+    CLEANUP(net_resolver_close) struct net_resolver *resolver = open_resolver(0, 0);
+    struct err err;
+    char url[48];
+
+    fake_set(true, EAI_NONAME);
+    for (int i = 0; i < 4; i++) {
+        (void)snprintf(url, sizeof(url), "https://slow%d.test/", i);
+        leave_hanging(resolver, &first, url);
+    }
+    CHECK_INT("too many",
+              net_url_check(resolver, STR("https://slow4.test/"), &first,
+                            sys_mono_us() + PATIENCE_US, &err),
+              ERR_BUSY);
+    CHECK_TEXT("too many", err.msg, TOO_MANY);
+    CHECK_OK("given", net_url_check(resolver, STR("https://a.test/"), &first, 0, &err), &err);
+    CHECK_OK("an address", net_url_check(resolver, STR("https://8.8.8.8/"), &first, 0, &err),
+             &err);
+    leave_hanging(resolver, &second, "https://slow4.test/");
+    fake_set(false, EAI_NONAME);
+}
+
 CHECK_MAIN(CHECK_TEST(test_spellings), CHECK_TEST(test_bytes), CHECK_TEST(test_length),
-           CHECK_TEST(test_not_judged), CHECK_TEST(test_busy))
+           CHECK_TEST(test_not_judged), CHECK_TEST(test_busy), CHECK_TEST(test_owners))
