@@ -18,12 +18,12 @@
 /* Everything that runs, in the order in which it starts. */
 struct gateway {
     struct serve_config config;
+    struct net_resolver *resolver;
     struct crypto_keys keys;
     char home[4096]; /* of the database, its lock and its command socket */
     int lock;
     struct db *db;
     struct net *net;
-    struct net_resolver *resolver;
     struct catalogue *catalogue;
     struct ark *ark;
     struct app app;
@@ -74,13 +74,14 @@ static bool is_ready(struct app *app, struct buf *why_not)
 }
 
 /* A tenant's callback: what Ark will be asked to call must not be ours. */
-static enum err_code check_callback(void *self, struct str url, int64_t deadline_us,
-                                    struct err *err)
+static enum err_code check_callback(void *self, int64_t tenant_id, struct str url,
+                                    int64_t deadline_us, struct err *err)
 {
     const struct gateway *gateway = self;
     const struct net_url_rule rule = {.https_only = true,
                                       .allow_private = gateway->config.allow_private_network,
-                                      .len_max = TASK_URL_MAX};
+                                      .len_max = TASK_URL_MAX,
+                                      .owner = tenant_id};
 
     return net_url_check(gateway->resolver, url, &rule, deadline_us, err);
 }
@@ -105,12 +106,13 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
         .app = &gateway->app,
     };
 
+    /* First: it may set an environment variable, and no other thread runs yet. */
+    TRY(net_resolver_open(&resolver_options, &gateway->resolver, err));
     TRY(open_store(gateway, ctx, err));
     TRY(net_open(&net_options, &gateway->net, err));
     TRY(ark_open(gateway->db, gateway->net, &gateway->keys, &gateway->config.ark, &gateway->ark,
                  err));
     gateway->app.db = gateway->db;
-    TRY(net_resolver_open(&resolver_options, &gateway->resolver, err));
     TRY(catalogue_open(gateway->db, &gateway->catalogue, err));
     gateway->app.body_max = options.body_max;
     gateway->app.tasks = (struct task_service){.db = gateway->db,
@@ -156,10 +158,10 @@ static void stop(struct gateway *gateway)
     auth_close(&gateway->app.auth);
     waiting_close(&gateway->app.tasks.waiting);
     catalogue_close(&gateway->catalogue);
-    net_resolver_close(&gateway->resolver);
     db_close(&gateway->db);
     dir_lock_drop(&gateway->lock);
     crypto_keys_wipe(&gateway->keys);
+    net_resolver_close(&gateway->resolver);
 }
 
 static void wait_for_signal(const sigset_t *signals)

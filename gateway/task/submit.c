@@ -208,8 +208,8 @@ static enum err_code check_callback(struct create *create, struct err *err)
         return ERR_OK;
     /* A name server that is slow on purpose must not hold all workers. */
     TRY(waiting_enter(service->waiting, create->scope->tenant_id, err));
-    rc = service->callbacks.check(service->callbacks.self, create->draft->callback_url,
-                                  deadline_us, err);
+    rc = service->callbacks.check(service->callbacks.self, create->scope->tenant_id,
+                                  create->draft->callback_url, deadline_us, err);
     waiting_leave(service->waiting, create->scope->tenant_id);
     if (rc != ERR_INVALID)
         return rc;

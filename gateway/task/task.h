@@ -214,8 +214,10 @@ struct task_settings {
 struct url_guard {
     void *self;
     /* Blocks until deadline_us (sys_mono_us) at the most. ERR_INVALID says what is wrong,
-     * to follow the member's name; ERR_BUSY when too many are being asked. */
-    enum err_code (*check)(void *self, struct str url, int64_t deadline_us, struct err *err);
+     * to follow the member's name; ERR_BUSY when too many are being asked, by this tenant
+     * or by all. */
+    enum err_code (*check)(void *self, int64_t tenant_id, struct str url, int64_t deadline_us,
+                           struct err *err);
 };
 struct task_service {
     struct db *db;

@@ -235,6 +235,7 @@ static void test_no_identifier_with_a_callback(void)
     CHECK_TEXT("not injected", world_attempt(&world, &task).identifier, "");
     CHECK_INT("asked", world.script.guard_checks, 1);
     CHECK_TEXT("about it", world.script.guarded, CALLBACK);
+    CHECK_INT("for whom", world.script.guard_tenant, world.scope.tenant_id);
     check_callback(&world, &task, CALLBACK);
 
     draft.safety_identifier = STR("user-1");

@@ -70,6 +70,7 @@ struct script {
     /* What the guard of callbacks says, and what it was asked. */
     enum err_code guard_code;
     int guard_checks;
+    int64_t guard_tenant;
     char guarded[TASK_URL_MAX + 1];
 };
 
@@ -231,14 +232,15 @@ static inline enum err_code script_remove(void *self, int64_t account_id,
 }
 
 /* Refuses, or lets through, as the script says. */
-static inline enum err_code script_check(void *self, struct str url, int64_t deadline_us,
-                                         struct err *err)
+static inline enum err_code script_check(void *self, int64_t tenant_id, struct str url,
+                                         int64_t deadline_us, struct err *err)
 {
     struct world *world = self;
 
     CHECK_TRUE("time is left", deadline_us > sys_mono_us());
     CHECK_TRUE("not for ever", deadline_us <= sys_mono_us() + 20 * SECOND);
     world->script.guard_checks++;
+    world->script.guard_tenant = tenant_id;
     (void)str_copy(world->script.guarded, sizeof(world->script.guarded), url);
     return world->script.guard_code == ERR_OK
                ? ERR_OK
