@@ -42,7 +42,7 @@ static enum err_code make_task(struct request *rq, const struct json_doc *doc, s
 
     /* An unknown model is said before anything else that is wrong. */
     TRY(ark_decode_model(doc, &name, err));
-    TRY(submit_may_use(&rq->app->tasks, &rq->scope, name, err));
+    TRY(submit_prepare_model(&rq->app->tasks, &rq->scope, name, err));
     TRY(ark_decode_create(doc, rq->body, &rq->arena, &draft, err));
     draft.idempotency_key = key;
     return submit_task(&rq->app->tasks, &rq->scope, &draft, ret_result, err);

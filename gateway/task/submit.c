@@ -60,25 +60,6 @@ static enum err_code answer_as_twin(struct create *create, struct submit_result 
 
 /* ---- what commit A writes -------------------------------------------------------- */
 
-static enum err_code find_price(struct db_conn *conn, void *ctx, struct err *err)
-{
-    struct create *create = ctx;
-    const struct task_plan *plan = &create->plan;
-    struct price_key key = {
-        .model = str_from(plan->model.name),
-        .resolution = plan->resolution,
-        .video = create->draft->videos > 0,
-        .audio = plan->audio,
-        .tier = plan->tier,
-    };
-    struct tenant tenant;
-    int64_t version;
-
-    TRY(tenant_get(conn, create->scope->tenant_id, &tenant, err));
-    TRY(price_version(conn, str_from(tenant.book), create->now_us, &version, err));
-    return price_find(conn, str_from(tenant.book), version, &key, &create->price, err);
-}
-
 static void fill_task(struct create *create)
 {
     const struct task_draft *draft = create->draft;
@@ -185,82 +166,6 @@ static void record_accepted(struct create *create, const struct provider_answer 
     record_unknown(create, answer);
 }
 
-/* ---- what must be so before anything is written ----------------------------- */
-
-/* Known, and sold to this tenant. */
-static enum err_code find_model(const struct task_service *service, const struct scope *scope,
-                                struct str name, struct model *ret_model, struct err *err)
-{
-    TRY(catalogue_find(service->catalogue, scope->tenant_id, name, ret_model, err));
-    return ret_model->sold ? ERR_OK
-                           : err_set(err, ERR_UNAVAILABLE, "the model %s is not available",
-                                     ret_model->asked);
-}
-
-static enum err_code check_callback(struct create *create, struct err *err)
-{
-    const struct task_service *service = create->service;
-    int64_t deadline_us = sys_mono_us() + service->settings.resolve_us;
-    enum err_code rc;
-    char why[256];
-
-    if (create->draft->callback_url.len == 0)
-        return ERR_OK;
-    /* A name server that is slow on purpose must not hold all workers. */
-    TRY(waiting_enter(service->waiting, create->scope->tenant_id, err));
-    rc = service->callbacks.check(service->callbacks.self, create->scope->tenant_id,
-                                  create->draft->callback_url, deadline_us, err);
-    waiting_leave(service->waiting, create->scope->tenant_id);
-    if (rc != ERR_INVALID)
-        return rc;
-    str_copy_cut(why, sizeof(why), str_from(err->msg));
-    return err_field(err, create->draft->callback_member, "%s: %s",
-                     create->draft->callback_member, why);
-}
-
-/* The draft that is to become a video: one that the caller sees, known to Ark, which alone
- * can finish it. Ark gets its own id for it. */
-static enum err_code find_draft_task(struct create *create, struct task_draft *draft,
-                                     struct arena *arena, struct err *err)
-{
-    struct task *found = &create->draft_task;
-    const char *quoted;
-
-    if (draft->draft_task.len == 0)
-        return ERR_OK;
-    TRY(query_task(create->service, create->scope, draft->draft_task, found, err));
-    if (found->upstream_id[0] == '\0')
-        return err_field(err, "content", "the draft task %.*s is not finished",
-                         (int)draft->draft_task.len, draft->draft_task.ptr);
-    quoted = arena_printf(arena, "\"%s\"", found->upstream_id);
-    if (quoted == NULL)
-        return err_detail(err, ERR_INTERNAL, "arena full: draft task");
-    draft->patch = (struct json_patch){draft->draft_task_at, str_from(quoted)};
-    return judge_of_draft(draft, found, &create->plan, err);
-}
-
-/* In the order of the errors: model, whether it is sold, parameters, the callback's host, the
- * draft task, an upstream, assets. */
-static enum err_code prepare(struct create *create, struct task_draft *draft,
-                             struct arena *arena, struct err *err)
-{
-    const struct task_service *service = create->service;
-    struct provider_wish wish = {.model = &create->plan.model};
-
-    TRY(find_model(service, create->scope, draft->model_asked, &create->plan.model, err));
-    TRY(judge_draft(draft, &create->plan, err));
-    TRY(check_callback(create, err));
-    TRY(find_draft_task(create, draft, arena, err));
-    wish.account_id = create->draft_task.account_id;
-    TRY(service->provider->choose(service->provider->self, &wish, &create->route, err));
-    if (draft->asset_field[0] == '\0')
-        return ERR_OK;
-    (void)err_set(err, ERR_ASSET_UNKNOWN, "%s: the specified asset is not found",
-                  draft->asset_field);
-    (void)str_copy(err->field, sizeof(err->field), str_from(draft->asset_field));
-    return ERR_ASSET_UNKNOWN;
-}
-
 /* ---- the way of a create ------------------------------------------------------- */
 
 static void send_attempt(struct create *create, struct provider_answer *ret_answer,
@@ -354,14 +259,6 @@ static enum err_code send_and_record(struct create *create, struct err *err)
     return ERR_OK;
 }
 
-enum err_code submit_may_use(struct task_service *service, const struct scope *scope,
-                             struct str model, struct err *err)
-{
-    struct model found;
-
-    return find_model(service, scope, model, &found, err);
-}
-
 enum err_code submit_replay(struct task_service *service, const struct scope *scope,
                             struct str key, struct str body, bool *ret_replayed,
                             struct submit_result *ret_result, struct err *err)
@@ -393,8 +290,7 @@ enum err_code submit_task(struct task_service *service, const struct scope *scop
         return err_set(err, ERR_FORBIDDEN, "the tenant is suspended");
     crypto_sha256(draft.body, create.body_hash);
     arena_init(&arena, 1024); /* one id */
-    TRY(prepare(&create, &draft, &arena, err));
-    TRY(db_read(service->db, find_price, &create, err));
+    TRY(submit_prepare_create(&create, &draft, &arena, err));
     fill_task(&create);
     fill_attempt(&create, 1);
     (void)FAULT_POINT("submit.before_commit_a");

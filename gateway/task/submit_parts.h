@@ -33,6 +33,13 @@ struct outcome {
     int64_t now_us;
 };
 
+/* submit_prepare.c ------------------------------------------------------------ */
+
+/* Fills plan, draft task, route and price of the create, in the order of the errors; *draft
+ * is the create's own copy and gets its patch, in arena. */
+FALLIBLE submit_prepare_create(struct create *create, struct task_draft *draft,
+                               struct arena *arena, struct err *err);
+
 /* submit_commit.c ------------------------------------------------------------ */
 
 /* Closures over a struct create: the key's row, the twin and its refusal, the

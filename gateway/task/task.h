@@ -269,6 +269,12 @@ const char *service_public_id(const struct task *task);
 /* How long its video is, told by seconds or frames; 0 while nobody knows. */
 int64_t service_output_ms(const struct task *task);
 
+/* submit_prepare.c ---------------------------------------------------------------- */
+
+/* ERR_MODEL_UNKNOWN, ERR_UNAVAILABLE: the first that is said of a create. */
+FALLIBLE submit_prepare_model(struct task_service *service, const struct scope *scope,
+                        struct str model, struct err *err);
+
 /* submit.c ------------------------------------------------------------------------ */
 
 struct submit_result {
@@ -281,9 +287,6 @@ struct submit_result {
 FALLIBLE submit_replay(struct task_service *service, const struct scope *scope, struct str key,
                        struct str body, bool *ret_replayed, struct submit_result *ret_result,
                        struct err *err);
-/* ERR_MODEL_UNKNOWN, ERR_UNAVAILABLE: the first that is said of a create. */
-FALLIBLE submit_may_use(struct task_service *service, const struct scope *scope,
-                        struct str model, struct err *err);
 /* Commit A, send, commit B. ERR_OK also when the outcome is unknown: the minted id
  * stands. Any number of equal keys at once make one task and get one answer. */
 FALLIBLE submit_task(struct task_service *service, const struct scope *scope,
