@@ -98,6 +98,8 @@ bool str_eq_nocase(struct str a, struct str b);
 bool str_starts_nocase(struct str text, struct str prefix);
 /* Without ASCII white space at both ends. */
 struct str str_trim(struct str text);
+/* Is word one of the space separated words? */
+bool str_has_word(const char *words, struct str word);
 /* Decimal integer with optional '-', the whole text, no overflow. */
 bool str_to_i64(struct str text, int64_t *ret_value);
 /* True when the bytes are well-formed UTF-8 (no surrogates, no overlong forms). */

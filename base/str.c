@@ -55,6 +55,23 @@ struct str str_trim(struct str text)
     return text;
 }
 
+bool str_has_word(const char *words, struct str word)
+{
+    struct str rest = str_from(words);
+
+    while (rest.len > 0) {
+        size_t len = 0;
+
+        while (len < rest.len && rest.ptr[len] != ' ')
+            len++;
+        if (word.len > 0 && str_eq((struct str){rest.ptr, len}, word))
+            return true;
+        len += len < rest.len;
+        rest = (struct str){rest.ptr + len, rest.len - len};
+    }
+    return false;
+}
+
 bool str_to_i64(struct str text, int64_t *ret_value)
 {
     bool negative = text.len > 0 && text.ptr[0] == '-';

@@ -150,20 +150,3 @@ bool catalogue_alias(struct catalogue *catalogue, int64_t tenant_id, const char 
     lock_drop(&catalogue->lock);
     return found;
 }
-
-bool catalogue_lists(const char *words, struct str word)
-{
-    struct str rest = str_from(words);
-
-    while (rest.len > 0) {
-        size_t len = 0;
-
-        while (len < rest.len && rest.ptr[len] != ' ')
-            len++;
-        if (word.len > 0 && str_eq((struct str){rest.ptr, len}, word))
-            return true;
-        len += len < rest.len;
-        rest = (struct str){rest.ptr + len, rest.len - len};
-    }
-    return false;
-}

@@ -63,8 +63,6 @@ bool catalogue_at(struct catalogue *catalogue, int64_t tenant_id, size_t positio
 /* The other names of a model for a tenant, by position; false past the last. */
 bool catalogue_alias(struct catalogue *catalogue, int64_t tenant_id, const char *model,
                      size_t position, char ret_alias[MODEL_NAME_MAX + 1]);
-/* Is word one of the space separated words? */
-bool catalogue_lists(const char *words, struct str word);
 
 /* catalogue_keys.c: the language of the rows ------------------------------- */
 

@@ -179,12 +179,12 @@ static enum err_code check_dated(const struct model *model, struct err *err)
 FALLIBLE catalogue_keys_check(const struct model *model, struct err *err)
 {
     TRY(check_dated(model, err));
-    if (!catalogue_lists(model->resolutions, str_from(model->resolution)))
+    if (!str_has_word(model->resolutions, str_from(model->resolution)))
         return err_field(err, "resolution", "resolution must be one of resolutions");
-    if (!catalogue_lists(model->ratios, str_from(model->ratio)))
+    if (!str_has_word(model->ratios, str_from(model->ratio)))
         return err_field(err, "ratio", "ratio must be one of ratios");
     if (model->text_ratio[0] != '\0' &&
-        !catalogue_lists(model->ratios, str_from(model->text_ratio)))
+        !str_has_word(model->ratios, str_from(model->text_ratio)))
         return err_field(err, "text_ratio", "text_ratio must be one of ratios");
     if (!model->text && !model->first_frame && !model->reference)
         return err_field(err, "text", "a model needs text, first_frame or reference");

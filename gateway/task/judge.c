@@ -114,15 +114,15 @@ static enum err_code judge_resolution(const struct task_draft *draft, struct tas
 
     if (draft->resolution.ptr != NULL) {
         plan->resolution = resolution_of(draft->resolution);
-        if (!catalogue_lists(model->resolutions, plan->resolution))
+        if (!str_has_word(model->resolutions, plan->resolution))
             return err_field(err, "resolution", "resolution of %s must be one of: %s",
                              model->asked, model->resolutions);
         return ERR_OK;
     }
     plan->resolution = str_from(model->resolution);
-    if (model->inline_parameters && catalogue_lists(model->resolutions, weak))
+    if (model->inline_parameters && str_has_word(model->resolutions, weak))
         plan->resolution = weak;
-    else if (draft->draft && catalogue_lists(model->resolutions, STR("480p")))
+    else if (draft->draft && str_has_word(model->resolutions, STR("480p")))
         plan->resolution = STR("480p"); /* Ark makes drafts at that */
     return ERR_OK;
 }
@@ -133,7 +133,7 @@ static bool takes_ratio(const struct task_draft *draft, const struct model *mode
 {
     bool adaptive = str_is(ratio, "adaptive");
 
-    if (!catalogue_lists(model->ratios, ratio))
+    if (!str_has_word(model->ratios, ratio))
         return false;
     if (adaptive && is_text_alone(draft) && model->text_ratio[0] != '\0')
         return false;

@@ -82,7 +82,7 @@ static void check_words(const char *what, const char *words, const char *want)
     for (const char *word = want; *word != '\0';) {
         size_t len = strcspn(word, " ");
 
-        CHECK_TRUE(what, catalogue_lists(words, (struct str){word, len}));
+        CHECK_TRUE(what, str_has_word(words, (struct str){word, len}));
         word += len + (word[len] == ' ');
     }
 }
@@ -276,7 +276,7 @@ static void test_words(void)
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++)
-        CHECK_INT(rows[i].word, catalogue_lists(rows[i].words, str_from(rows[i].word)),
+        CHECK_INT(rows[i].word, str_has_word(rows[i].words, str_from(rows[i].word)),
                   rows[i].listed);
 }
 
@@ -288,8 +288,8 @@ static void test_rows_are_sound(void)
 
     catalogue_fixture_init(&fixture);
     for (size_t i = 0; catalogue_at(fixture.catalogue, 0, i, &model); i++) {
-        CHECK_TRUE(model.name, catalogue_lists(model.resolutions, str_from(model.resolution)));
-        CHECK_TRUE(model.name, catalogue_lists(model.ratios, str_from(model.ratio)));
+        CHECK_TRUE(model.name, str_has_word(model.resolutions, str_from(model.resolution)));
+        CHECK_TRUE(model.name, str_has_word(model.ratios, str_from(model.ratio)));
         CHECK_TRUE(model.name, model.duration == -1 ? model.duration_auto
                                                     : model.duration_min <= model.duration &&
                                                           model.duration <= model.duration_max);

@@ -83,8 +83,8 @@ static void test_whole_task(void)
 
 static bool is_text_member(const char *name)
 {
-    return catalogue_lists("model safety_identifier resolution ratio service_tier",
-                           str_from(name));
+    return str_has_word("model safety_identifier resolution ratio service_tier",
+                        str_from(name));
 }
 
 /* The least that is a task; and the same with every member of a wrong type. */
