@@ -106,7 +106,8 @@ static void check_may_use(struct world *world, const char *model, enum err_code 
 {
     struct err err = {0};
 
-    CHECK_INT(model, submit_may_use(&world->service, &world->scope, str_from(model), &err),
+    CHECK_INT(model,
+              submit_prepare_model(&world->service, &world->scope, str_from(model), &err),
               want);
 }
 
