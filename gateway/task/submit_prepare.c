@@ -104,7 +104,7 @@ enum err_code submit_prepare_create(struct create *create, struct task_draft *dr
 }
 
 enum err_code submit_prepare_model(struct task_service *service, const struct scope *scope,
-                             struct str model, struct err *err)
+                                   struct str model, struct err *err)
 {
     struct model found;
 

@@ -273,7 +273,7 @@ int64_t service_output_ms(const struct task *task);
 
 /* ERR_MODEL_UNKNOWN, ERR_UNAVAILABLE: the first that is said of a create. */
 FALLIBLE submit_prepare_model(struct task_service *service, const struct scope *scope,
-                        struct str model, struct err *err);
+                              struct str model, struct err *err);
 
 /* submit.c ------------------------------------------------------------------------ */
 

@@ -142,7 +142,7 @@ static struct str without_ids(struct str code)
         for (end = at; end < code.len && code.ptr[end] != '.'; end++)
             continue;
         if (stand_in_for_id((struct str){code.ptr + at, end - at}) != NULL)
-            return at > 0 ? (struct str){code.ptr, at - 1} : STR("InternalServiceError");
+            return at > 0 ? (struct str){code.ptr, at - 1} : STR("InvalidParameter");
     }
     return code;
 }

@@ -34,7 +34,7 @@ def test_what_ark_refuses_for_certain(ctx):
         ("no subscription", {"status": 400, "code": "InvalidSubscription"}, 503, "service_unavailable"),
         ("an id in the code", {"status": 400, "code": "InvalidParameter.ep-20260101000000-abcde"}, 400,
          "InvalidParameter"),
-        ("nothing but one", {"status": 400, "code": "ep-20260101000000-abcde"}, 400, "InternalServiceError"),
+        ("nothing but one", {"status": 400, "code": "ep-20260101000000-abcde"}, 400, "InvalidParameter"),
         ("sensitive", {"status": 400, "code": "InputTextSensitiveContentDetected"}, 400,
          "InputTextSensitiveContentDetected"),
         ("invalid", {"status": 400, "code": "InvalidParameter"}, 400, "InvalidParameter"),
