@@ -232,6 +232,7 @@ static void silent(void)
     (void)make("no link");
     struct id vanished = make_with(STANDARD, "[sim: vanish]", URL);
 
+    expect_posts("queued too", 2); /* once it is gone nobody speaks of it */
     advance(60000);
     expect("gone", get(vanished), 404, "ResourceNotFound");
     struct id finished = make_with(STANDARD, "[sim: finish_before_delete]", URL);

@@ -74,28 +74,35 @@ static void open_models(struct catalogue_fixture *fixture)
     catalogue_fixture_set(fixture->db, fixture->catalogue, 0, NEXT, "sizes", "2.0");
 }
 
-static struct task_plan judge(const struct catalogue_fixture *fixture, const char *what,
-                              const struct task_draft *draft, struct err *err)
+/* The plan's texts may point into its own model, so it is filled where it stays. */
+static void judge_into(const struct catalogue_fixture *fixture, const char *what,
+                       const struct task_draft *draft, struct task_plan *ret_plan,
+                       struct err *err)
 {
-    struct task_plan plan = {.duration = -77};
-
-    plan.model = catalogue_fixture_model(
+    *ret_plan = (struct task_plan){.duration = -77};
+    ret_plan->model = catalogue_fixture_model(
         fixture->catalogue, 0, draft->model_asked.len > 0 ? draft->model_asked.ptr : STANDARD);
     *err = (struct err){0};
-    CHECK_INT(what, judge_draft(draft, &plan, err), err->code);
-    return plan;
+    CHECK_INT(what, judge_draft(draft, ret_plan, err), err->code);
+}
+
+static void judge(const struct catalogue_fixture *fixture, const char *what,
+                  const struct task_draft *draft, struct err *err)
+{
+    struct task_plan plan;
+
+    judge_into(fixture, what, draft, &plan, err);
 }
 
 /* For drafts that must pass. */
-static struct task_plan plan_of(const struct catalogue_fixture *fixture, const char *what,
-                                const struct task_draft *draft)
+static void plan_of(const struct catalogue_fixture *fixture, const char *what,
+                    const struct task_draft *draft, struct task_plan *ret_plan)
 {
     struct err err;
-    struct task_plan plan = judge(fixture, what, draft, &err);
 
+    judge_into(fixture, what, draft, ret_plan, &err);
     CHECK_INT(what, err.code, ERR_OK);
     CHECK_TEXT(what, err.msg, "");
-    return plan;
 }
 
 static void check_rows(const struct row *rows, size_t count)
@@ -107,7 +114,7 @@ static void check_rows(const struct row *rows, size_t count)
         struct task_draft draft = draft_of(&rows[i]);
         struct err err;
 
-        (void)judge(&fixture, rows[i].what, &draft, &err);
+        judge(&fixture, rows[i].what, &draft, &err);
         CHECK_INT(rows[i].what, err.code, rows[i].code);
         CHECK_TEXT(rows[i].what, err.field, rows[i].field == NULL ? "" : rows[i].field);
         CHECK_TRUE(rows[i].what, rows[i].code == ERR_OK || err.msg[0] != '\0');
@@ -287,10 +294,10 @@ static void test_durations(void)
     open_models(&fixture);
     draft.has_duration = true;
     draft.duration = INT64_MAX;
-    (void)judge(&fixture, "largest", &draft, &err);
+    judge(&fixture, "largest", &draft, &err);
     CHECK_INT("largest", err.code, ERR_DURATION);
     draft.duration = INT64_MIN;
-    (void)judge(&fixture, "least", &draft, &err);
+    judge(&fixture, "least", &draft, &err);
     CHECK_INT("least", err.code, ERR_DURATION);
 }
 
@@ -326,7 +333,9 @@ static void test_4k_is_written_small_from_then_on(void)
     CLEANUP(catalogue_fixture_fini) struct catalogue_fixture fixture;
 
     open_models(&fixture);
-    struct task_plan plan = plan_of(&fixture, "4K", &draft);
+    struct task_plan plan;
+
+    plan_of(&fixture, "4K", &draft, &plan);
 
     CHECK_TRUE("4K", str_is(plan.resolution, "4k"));
     CHECK_INT("4K", plan.width, 3840);
@@ -449,7 +458,9 @@ static void test_defaults(void)
     CLEANUP(catalogue_fixture_fini) struct catalogue_fixture fixture;
 
     open_models(&fixture);
-    struct task_plan plan = plan_of(&fixture, "bare", &draft);
+    struct task_plan plan;
+
+    plan_of(&fixture, "bare", &draft, &plan);
 
     CHECK_TEXT("model", plan.model.name, STANDARD);
     CHECK_TRUE("frames, seed", !plan.has_frames && !plan.has_seed);
@@ -466,7 +477,7 @@ static void test_defaults(void)
     draft.audio = false;
     draft.priority = 9;
     draft.expires_after = 3600;
-    plan = plan_of(&fixture, "asked", &draft);
+    plan_of(&fixture, "asked", &draft, &plan);
     CHECK_TRUE("audio", !plan.audio);
     CHECK_INT("priority", plan.priority, 9);
     CHECK_INT("expires after", plan.expires_after, 3600);
@@ -509,7 +520,9 @@ static void test_worst_case(void)
                                                          .ratio = rows[i].ratio,
                                                          .duration = rows[i].duration,
                                                          .videos = rows[i].videos});
-        struct task_plan plan = plan_of(&fixture, rows[i].what, &draft);
+        struct task_plan plan;
+
+        plan_of(&fixture, rows[i].what, &draft, &plan);
 
         CHECK_INT(rows[i].what, plan.max_tokens, rows[i].want);
         CHECK_INT(rows[i].what, plan.duration,
@@ -789,7 +802,9 @@ static void test_frames(void)
 
     check_rows(rows, COUNT_OF(rows));
     open_models(&fixture);
-    struct task_plan plan = plan_of(&fixture, "29", &draft);
+    struct task_plan plan;
+
+    plan_of(&fixture, "29", &draft, &plan);
 
     CHECK_TRUE("frames", plan.has_frames && plan.frames == 29 && plan.duration == 0);
     CHECK_INT("1.2 s are 2", plan.duration_max, 2);
@@ -797,18 +812,18 @@ static void test_frames(void)
     /* As Ark: frames win over a duration. */
     draft.has_duration = true;
     draft.duration = 12;
-    plan = plan_of(&fixture, "29 and 12 s", &draft);
+    plan_of(&fixture, "29 and 12 s", &draft, &plan);
     CHECK_TRUE("frames", plan.has_frames && plan.duration == 0);
     CHECK_INT("864*480*30/1024", plan.max_tokens, 12150);
     draft = draft_of(&(struct row){.model = PRO_10, .frames = 289});
-    plan = plan_of(&fixture, "289", &draft);
+    plan_of(&fixture, "289", &draft, &plan);
     CHECK_INT("12.04 s are 13", plan.duration_max, 13);
     CHECK_INT("1920*1088*290/1024", plan.max_tokens, 591600);
     draft.has_frames = false;
     draft.frames = 0;
     draft.has_seed = true;
     draft.seed = 7;
-    plan = plan_of(&fixture, "no frames", &draft);
+    plan_of(&fixture, "no frames", &draft, &plan);
     CHECK_TRUE("seconds", !plan.has_frames && plan.duration == 5);
     CHECK_TRUE("seed", plan.has_seed && plan.seed == 7);
 }
@@ -840,7 +855,9 @@ static void test_defaults_of_every_model(void)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct task_draft draft =
             draft_of(&(struct row){.model = rows[i].model, .images = rows[i].images});
-        struct task_plan plan = plan_of(&fixture, rows[i].model, &draft);
+        struct task_plan plan;
+
+        plan_of(&fixture, rows[i].model, &draft, &plan);
 
         CHECK_TRUE(rows[i].model, str_is(plan.resolution, rows[i].resolution));
         CHECK_TRUE(rows[i].model, str_is(plan.ratio, rows[i].ratio));
@@ -850,10 +867,10 @@ static void test_defaults_of_every_model(void)
         CHECK_INT(rows[i].model, plan.audio, rows[i].audio);
         /* A model without sound makes none when it is told to. */
         draft.has_audio = draft.audio = true;
-        plan = plan_of(&fixture, rows[i].model, &draft);
+        plan_of(&fixture, rows[i].model, &draft, &plan);
         CHECK_INT(rows[i].model, plan.audio, rows[i].audio);
         draft.audio = false;
-        plan = plan_of(&fixture, rows[i].model, &draft);
+        plan_of(&fixture, rows[i].model, &draft, &plan);
         CHECK_TRUE(rows[i].model, !plan.audio);
     }
 }
@@ -887,7 +904,7 @@ static void test_drafts(void)
 
         row.model = PRO_15;
         draft = draft_of(&row);
-        plan = plan_of(&fixture, rows[i].what, &draft);
+        plan_of(&fixture, rows[i].what, &draft, &plan);
         CHECK_TRUE(rows[i].what, str_is(plan.resolution, rows[i].resolution));
         CHECK_INT(rows[i].what, plan.duration_max, rows[i].duration_max);
         CHECK_INT(rows[i].what, plan.max_tokens, rows[i].tokens);
@@ -896,7 +913,9 @@ static void test_drafts(void)
     struct task_draft draft = draft_of(&(struct row){.model = PRO_15});
 
     draft.has_draft = true;
-    struct task_plan plan = plan_of(&fixture, "draft: false", &draft);
+    struct task_plan plan;
+
+    plan_of(&fixture, "draft: false", &draft, &plan);
 
     CHECK_TRUE("draft: false", str_is(plan.resolution, "720p"));
 }
@@ -1066,7 +1085,7 @@ static void test_inline_parameters(void)
         row.model = rows[i].model;
         draft = draft_of(&row);
         draft.in_prompt = rows[i].weak;
-        plan = plan_of(&fixture, rows[i].what, &draft);
+        plan_of(&fixture, rows[i].what, &draft, &plan);
         CHECK_TRUE(rows[i].what,
                    str_is(plan.resolution, rows[i].resolution != NULL ? rows[i].resolution
                                                                       : plan.model.resolution));
@@ -1094,19 +1113,22 @@ static void test_inline_parameters_are_held_for(void)
                                             .duration = 4,
                                             .has_seed = true,
                                             .seed = 42};
-    struct task_plan plan = plan_of(&fixture, "inline", &draft);
+    struct task_plan plan;
+
+    plan_of(&fixture, "inline", &draft, &plan);
 
     CHECK_INT("1080p 4 s", plan.max_tokens, 196425);
     draft.in_prompt.duration = -1;
-    plan = plan_of(&fixture, "inline", &draft);
+    plan_of(&fixture, "inline", &draft, &plan);
     CHECK_INT("1080p 15 s", plan.max_tokens, 731025);
     catalogue_fixture_set(fixture.db, fixture.catalogue, 0, STANDARD, "inline_parameters",
                           "off");
-    plan = plan_of(&fixture, "not heeded", &draft);
+    plan_of(&fixture, "not heeded", &draft, &plan);
     CHECK_INT("720p adaptive 5 s", plan.max_tokens, 109586);
     CHECK_TRUE("no seed", !plan.has_seed);
     draft = draft_of(&(struct row){.model = STANDARD, .resolution = "480p"});
-    CHECK_INT("members are", plan_of(&fixture, "480p", &draft).max_tokens, 50638);
+    plan_of(&fixture, "480p", &draft, &plan);
+    CHECK_INT("members are", plan.max_tokens, 50638);
 }
 
 /* A model without sizes cannot be counted, so it cannot be judged either. */
@@ -1117,7 +1139,7 @@ static void test_no_sizes(void)
     struct err err;
 
     catalogue_fixture_init(&fixture);
-    (void)judge(&fixture, "no sizes", &draft, &err);
+    judge(&fixture, "no sizes", &draft, &err);
     CHECK_INT("no sizes", err.code, ERR_INVALID);
     CHECK_TEXT("no sizes", err.field, "resolution");
 }
