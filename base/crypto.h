@@ -78,4 +78,26 @@ void crypto_keys_wipe(struct crypto_keys *keys);
 /* 64 hex digits that tell two key sets apart and reveal neither; dst holds 65. */
 void crypto_keys_fingerprint(const struct crypto_keys *keys, char *dst);
 
+/* crypto_tls.c: the server's side of TLS ---------------------------------- */
+
+/* TLS 1.2 and 1.3 with forward secrecy and AEAD ciphers, HTTP/1.1 by ALPN. before(ctx)
+ * is called on a connection's thread when its handshake begins; what was loaded last by
+ * then is what the connection gets. */
+struct crypto_tls;
+struct crypto_tls_dates {
+    int64_t not_before_us, not_after_us; /* wall clock; the certificate's own */
+};
+FALLIBLE crypto_tls_open(void (*before)(void *ctx), void *ctx, struct crypto_tls **ret_tls,
+                         struct err *err);
+/* Takes a PEM file with the certificate and its issuers, and one with its key, for
+ * connections from now on. ERR_CONFIG naming the file, with what was loaded before
+ * still in use, when one is missing, malformed or encrypted, when they do not belong
+ * together, or when others could have read the key (0600; 0640 when it is root's). */
+FALLIBLE crypto_tls_load(struct crypto_tls *tls, const char *cert_path, const char *key_path,
+                         struct crypto_tls_dates *ret_dates, struct err *err);
+/* The SSL_CTX, for the HTTP engine; it lives as long as tls. */
+void *crypto_tls_context(struct crypto_tls *tls);
+/* No connection may be left. Accepts NULL in *tls. */
+void crypto_tls_close(struct crypto_tls **tls);
+
 #endif

@@ -95,6 +95,8 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     struct server_options options = {
         .listen = gateway->config.listen,
         .admin_listen = gateway->config.admin_listen,
+        .tls_cert = gateway->config.tls_cert,
+        .tls_key = gateway->config.tls_key,
         .workers = (int)gateway->config.workers,
         .body_max = (size_t)gateway->config.body_max,
         .spool_over = (size_t)gateway->config.spool_over,
@@ -177,7 +179,8 @@ static void print_ready(const struct gateway *gateway)
 {
     const char *listen = gateway->config.listen, *admin = gateway->config.admin_listen;
 
-    (void)fprintf(stderr, "ready public=http://%.*s:%d admin=http://%.*s:%d\n",
+    (void)fprintf(stderr, "ready public=http%s://%.*s:%d admin=http://%.*s:%d\n",
+                  gateway->config.tls_cert[0] != '\0' ? "s" : "",
                   (int)(strrchr(listen, ':') - listen), listen,
                   server_public_port(gateway->server), (int)(strrchr(admin, ':') - admin),
                   admin, server_admin_port(gateway->server));
@@ -189,11 +192,11 @@ static enum err_code run_serve(struct cli_ctx *ctx, struct err *err)
     enum log_level level;
     sigset_t signals;
 
-    TRY(serve_config_load(cli_value(ctx, "listen"), cli_value(ctx, "admin-listen"),
-                          cli_value(ctx, "workers"), cli_value(ctx, "public-url"),
-                          cli_value(ctx, "log-level"),
-                          cli_flag(ctx, "allow-private-network") ? "true" : NULL,
-                          cli_value(ctx, "set"), &gateway.config, err));
+    TRY(serve_config_load(
+        cli_value(ctx, "listen"), cli_value(ctx, "admin-listen"), cli_value(ctx, "workers"),
+        cli_value(ctx, "public-url"), cli_value(ctx, "log-level"),
+        cli_flag(ctx, "allow-private-network") ? "true" : NULL, cli_value(ctx, "tls-cert"),
+        cli_value(ctx, "tls-key"), cli_value(ctx, "set"), &gateway.config, err));
     if (!log_level_parse(str_from(gateway.config.log_level), &level))
         return err_set(err, ERR_CONFIG, "log_level must be error, warn, info or debug");
     log_set_level(level);
@@ -237,6 +240,8 @@ void cmd_serve_print_settings(void)
 static const struct cli_option serve_options[] = {
     {"listen", CLI_TEXT, "ADDRESS:PORT", "public listener (127.0.0.1:8080; port 0: any)"},
     {"admin-listen", CLI_TEXT, "ADDRESS:PORT", "admin listener (127.0.0.1:8081)"},
+    {"tls-cert", CLI_TEXT, "FILE", "PEM: the public listener's certificate, then its issuers"},
+    {"tls-key", CLI_TEXT, "FILE", "PEM: its private key; both or neither"},
     {"workers", CLI_TEXT, "N", "requests served at once (1024)"},
     {"public-url", CLI_TEXT, "URL", "where clients reach the gateway from outside"},
     {"log-level", CLI_TEXT, "LEVEL", "error, warn, info, debug"},

@@ -22,6 +22,8 @@
 static const struct config_key keys[] = {
     KEY_TEXT(listen, listen, "127.0.0.1:8080", "address and port of the public listener"),
     KEY_TEXT(admin_listen, admin_listen, "127.0.0.1:8081", "address and port of the admin one"),
+    KEY_TEXT(tls_cert, tls_cert, "", "PEM file: the public listener's certificate, issuers"),
+    KEY_TEXT(tls_key, tls_key, "", "PEM file: its private key; both or neither"),
     KEY_TEXT(public_url, public_url, "", "where clients reach the gateway from outside"),
     KEY_TEXT(resolve, resolve, "",
              "hosts that are not looked up: name=address[+address...];..."),
@@ -109,8 +111,8 @@ static enum err_code apply_pairs(const char *set, struct serve_config *config, s
 enum err_code serve_config_load(const char *listen, const char *admin_listen,
                                 const char *workers, const char *public_url,
                                 const char *log_level, const char *allow_private_network,
-                                const char *set, struct serve_config *ret_config,
-                                struct err *err)
+                                const char *tls_cert, const char *tls_key, const char *set,
+                                struct serve_config *ret_config, struct err *err)
 {
     const char *path = getenv("ARKGATE_CONFIG");
     const struct {
@@ -119,6 +121,7 @@ enum err_code serve_config_load(const char *listen, const char *admin_listen,
         {"listen", listen},       {"admin_listen", admin_listen},
         {"workers", workers},     {"public_url", public_url},
         {"log_level", log_level}, {"allow_private_network", allow_private_network},
+        {"tls_cert", tls_cert},   {"tls_key", tls_key},
     };
     struct serve_config config;
 

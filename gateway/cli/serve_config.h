@@ -9,6 +9,7 @@
 
 struct serve_config {
     char listen[128], admin_listen[128], public_url[512], log_level[16];
+    char tls_cert[512], tls_key[512]; /* paths; "": plain HTTP */
     char resolve[1024], cors_origins[2048];
     int64_t workers, readers, body_max, spool_over, drain_us;
     struct task_settings tasks;
@@ -22,7 +23,8 @@ struct serve_config {
  * pairs ("name=value"). ERR_CONFIG names the place. */
 FALLIBLE serve_config_load(const char *listen, const char *admin_listen, const char *workers,
                            const char *public_url, const char *log_level,
-                           const char *allow_private_network, const char *set,
+                           const char *allow_private_network, const char *tls_cert,
+                           const char *tls_key, const char *set,
                            struct serve_config *ret_config, struct err *err);
 /* Calls visit for every key, for help and the manual. */
 void serve_config_each(void (*visit)(const struct config_key *key, void *ctx), void *ctx);

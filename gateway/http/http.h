@@ -64,7 +64,9 @@ struct dialect {
 struct server;
 struct server_options {
     const char *listen;       /* "127.0.0.1:8080", "[::1]:0" */
-    const char *admin_listen; /* likewise */
+    const char *admin_listen; /* likewise; always plain HTTP */
+    const char *tls_cert;     /* PEM files of the public listener, both or neither; */
+    const char *tls_key;      /* "" or NULL: plain HTTP */
     int workers;              /* public listener's threads */
     size_t body_max;          /* larger bodies are 413 */
     size_t spool_over;        /* larger bodies go to an unlinked file */

@@ -44,11 +44,27 @@ void watchdog_add(struct watchdog *dog, struct watch *watch, const struct reques
 /* True when the deadline had passed and the connection was cut. */
 bool watchdog_remove(struct watchdog *dog, struct watch *watch);
 
+/* tls.c ---------------------------------------------------------------- */
+
+/* The certificate of a listener, read again when its files have changed: at most
+ * once a second, by a handshake. A pair that is not sound leaves the old one in use
+ * and is complained about once. */
+struct tls;
+/* ERR_CONFIG naming the file; see crypto_tls_load. A certificate out of its dates is
+ * taken, with a warning. */
+FALLIBLE tls_open(const char *cert_path, const char *key_path, struct tls **ret_tls,
+                  struct err *err);
+/* The SSL_CTX, for CivetWeb. */
+void *tls_context(struct tls *tls);
+/* No connection may be left. Accepts NULL in *tls. */
+void tls_close(struct tls **tls);
+
 /* server.c ------------------------------------------------------------- */
 
 struct listener {
     struct server *server;
     struct mg_context *context;
+    struct tls *tls; /* NULL: plain HTTP */
     bool admin;
     int port;
     atomic_bool started;

@@ -67,6 +67,24 @@ static FALLIBLE check_spool(const char *dir, struct err *err)
     return ERR_OK;
 }
 
+static bool is_given(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+static FALLIBLE check_tls(const struct server_options *options, struct err *err)
+{
+    if (is_given(options->tls_cert) != is_given(options->tls_key))
+        return err_set(err, ERR_CONFIG, "%s is given without %s: TLS needs both",
+                       is_given(options->tls_cert) ? "tls_cert" : "tls_key",
+                       is_given(options->tls_cert) ? "tls_key" : "tls_cert");
+#ifdef ARKGATE_CIVETWEB_PACKAGE
+    if (is_given(options->tls_cert))
+        return err_set(err, ERR_CONFIG, "this build's HTTP engine has no TLS");
+#endif
+    return ERR_OK;
+}
+
 static FALLIBLE check_options(const struct server_options *options, struct err *err)
 {
     const char *const listens[] = {options->listen, options->admin_listen};
@@ -86,6 +104,7 @@ static FALLIBLE check_options(const struct server_options *options, struct err *
         return err_set(err, ERR_CONFIG, "the limits of request bodies are out of range");
     if (options->dialect_count == 0)
         return err_set(err, ERR_CONFIG, "no public API is configured");
+    TRY(check_tls(options, err));
     TRY(cors_check(options->cors_origins, err));
     return check_spool(options->spool_dir, err);
 }
@@ -110,10 +129,23 @@ static int on_engine_log(const struct mg_connection *conn, const char *text)
 {
     struct listener *side = mg_get_user_data(mg_get_context(conn));
 
-    if (side == NULL || atomic_load(&side->started))
+    if (strncmp(text, "sslize error", 12) == 0 || strncmp(text, "SSL syscall error", 17) == 0)
+        LOG(LOG_DEBUG, "tls_handshake_failed", LOG_TEXT("text", text)); /* anybody's garbage */
+    else if (side == NULL || atomic_load(&side->started))
         LOG(LOG_WARN, "civetweb", LOG_TEXT("text", text));
     else if (side->complaint[0] == '\0')
         str_copy_cut(side->complaint, sizeof(side->complaint), str_from(text));
+    return 1;
+}
+
+/* 1: the context is ours, and stays so when CivetWeb ends; 0: there is none. */
+static int on_engine_tls(void **ret_context, void *user_data)
+{
+    struct listener *side = user_data;
+
+    if (side->tls == NULL)
+        return 0;
+    *ret_context = tls_context(side->tls);
     return 1;
 }
 
@@ -122,10 +154,11 @@ static FALLIBLE side_start(struct listener *side, const char *listen, int worker
 {
     static const struct mg_callbacks callbacks = {.begin_request = serve_request,
                                                   .http_error = serve_engine_error,
-                                                  .log_message = on_engine_log};
+                                                  .log_message = on_engine_log,
+                                                  .external_ssl_ctx = on_engine_tls};
     const char *options[2 * (COUNT_OF(engine_options) + 2) + 1] = {NULL};
     size_t count = 0;
-    char threads[16];
+    char threads[16], address[160];
     struct mg_server_port port = {0};
     struct mg_init_data init = {
         .callbacks = &callbacks, .user_data = side, .configuration_options = options};
@@ -133,8 +166,9 @@ static FALLIBLE side_start(struct listener *side, const char *listen, int worker
     struct mg_error_data error = {.text = text, .text_buffer_size = sizeof(text)};
 
     (void)snprintf(threads, sizeof(threads), "%d", workers);
+    (void)snprintf(address, sizeof(address), "%s%s", listen, side->tls != NULL ? "s" : "");
     options[count++] = "listening_ports";
-    options[count++] = listen;
+    options[count++] = address;
     options[count++] = "num_threads";
     options[count++] = threads;
     for (size_t i = 0; i < COUNT_OF(engine_options); i++) {
@@ -172,6 +206,8 @@ static FALLIBLE start(struct server *server, const struct server_options *option
     server->public_side.server = server->admin_side.server = server;
     server->admin_side.admin = true;
     raise_descriptor_limit();
+    if (is_given(options->tls_cert))
+        TRY(tls_open(options->tls_cert, options->tls_key, &server->public_side.tls, err));
     TRY(watchdog_open(&server->watchdog, err));
     TRY(side_start(&server->admin_side, options->admin_listen, ADMIN_WORKERS, err));
     return side_start(&server->public_side, options->listen, options->workers, err);
@@ -241,6 +277,7 @@ void server_stop(struct server **server)
         (void)pthread_join(helper, NULL);
     else
         (void)side_stop(&it->admin_side);
+    tls_close(&it->public_side.tls);
     watchdog_close(&it->watchdog);
     (void)mg_exit_library();
     lock_fini(&it->lock);

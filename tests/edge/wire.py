@@ -7,16 +7,19 @@ from arkgate import BASE, Answer
 
 
 def address(url):
-    host, port = re.match(r"http://([^:/]+):(\d+)", url).groups()
-    return host, int(port)
+    host, port = re.match(r"https?://(\[[0-9a-f:]+\]|[^:/]+):(\d+)", url).groups()
+    return host.strip("[]"), int(port)
 
 
 class Wire:
     """One connection. Answers are read one by one; what is left over stays."""
 
-    def __init__(self, url, timeout=20):
+    def __init__(self, url, timeout=20, tls=None):
+        """tls: the ssl.SSLContext for an https url."""
         self.socket = socket.create_connection(address(url), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=address(url)[0])
         self.bytes = b""
 
     def __enter__(self):

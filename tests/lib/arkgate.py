@@ -87,10 +87,14 @@ class Answer:
         return f"{self.status} {self.body[:400]!r}"
 
 
-def http_call(url, method, target, body=None, headers=None, timeout=60):
-    """One request on a connection of its own; target goes out as it is."""
-    host, port = re.match(r"http://(\[?[^\]/]*\]?):(\d+)", url).groups()
-    conn = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
+def http_call(url, method, target, body=None, headers=None, timeout=60, tls=None):
+    """One request on a connection of its own; target goes out as it is. tls: the
+    ssl.SSLContext for an https url."""
+    scheme, host, port = re.match(r"(https?)://(\[?[^\]/]*\]?):(\d+)", url).groups()
+    if scheme == "https":
+        conn = http.client.HTTPSConnection(host.strip("[]"), int(port), timeout=timeout, context=tls)
+    else:
+        conn = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
     try:
         conn.putrequest(method, target, skip_accept_encoding=True)
         conn.putheader("Connection", "close")
@@ -153,7 +157,7 @@ class Process:
 
     def wait_ready(self):
         def ready():
-            found = re.search(r"^ready ((?:\w+=http://\S+ ?)+)$", self.log(), re.M)
+            found = re.search(r"^ready ((?:\w+=https?://\S+ ?)+)$", self.log(), re.M)
             if not found and self.popen.poll() is not None:
                 raise AssertionError(f"{self.name} ended with {self.popen.returncode}:\n{self.log()[-3000:]}")
             return found
@@ -224,6 +228,8 @@ class Sim(Process):
 
 
 class Serve(Process):
+    tls = None  # ssl.SSLContext of a client, for a gateway that speaks TLS
+
     @property
     def url(self):
         return self.urls["public"]
@@ -241,7 +247,7 @@ class Serve(Process):
             body = json.dumps(body).encode()
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
-        answer = http_call(self.url, method, target, body, sent, timeout)
+        answer = http_call(self.url, method, target, body, sent, timeout, self.tls)
         record(method, target, answer)
         check_canary(f"{method} {target[:200]}", answer)
         return answer
@@ -326,12 +332,12 @@ class Installation:
                                {})
         return self.sim
 
-    def start_serve(self, settings=None, arguments=(), env=None):
+    def start_serve(self, settings=None, arguments=(), env=None, host="127.0.0.1"):
         """settings: {"poll_ms": 100} is given as the environment's ARKGATE_POLL_MS."""
         given = {"workers": 256, **(settings or {})}
         env = {**{f"ARKGATE_{k.upper()}": str(v) for k, v in given.items()}, **(env or {})}
-        self.serve = self._start(Serve, "serve", ["serve", "--data", self.data, "--listen", "127.0.0.1:0",
-                                                  "--admin-listen", "127.0.0.1:0", *arguments], env)
+        self.serve = self._start(Serve, "serve", ["serve", "--data", self.data, "--listen", f"{host}:0",
+                                                  "--admin-listen", f"{host}:0", *arguments], env)
         return self.serve
 
     def add_upstream(self, name="main", url=None):
