@@ -8,18 +8,18 @@
 #include <unistd.h>
 
 enum {
-    BODY_PIECE = 64 << 10,            /* read at once; each moves the deadline */
-    BODY_GRACE_US = 10000000,         /* as long as CivetWeb waits for one byte */
-    BODY_BYTES_PER_SECOND = 64 << 10, /* after the grace: a slow mobile uplink */
-    DISCARD_MAX = 1 << 20,            /* about what a client has under way */
+    BODY_PIECE = 64 << 10, /* read at once; each has client_us of its own */
+    /* after the first client_us: a slow mobile uplink */
+    BODY_BYTES_PER_SECOND = 64 << 10,
+    DISCARD_MAX = 1 << 20, /* about what a client has under way */
     DISCARD_US = 1000000
 };
 
 struct reader {
     struct request *rq;
     struct server *server;
-    struct watch watch;
     int64_t started_us;
+    bool late;
     int64_t length; /* -1: chunked */
     char *memory;   /* in the arena: the body, or a piece on its way to the spool */
     size_t memory_size;
@@ -40,6 +40,17 @@ static int64_t announced_length(const struct request *rq)
     if (request_header_count(rq, "Transfer-Encoding") > 0)
         return -1;
     return info->content_length > 0 ? info->content_length : 0;
+}
+
+static enum err_code no_budget(struct err *err)
+{
+    return err_set(err, ERR_BUSY, "too many bytes are under way, try again");
+}
+
+static enum err_code too_slow(struct reader *reader, struct err *err)
+{
+    reader->late = true;
+    return err_set(err, ERR_INVALID, "the body arrived too slowly");
 }
 
 /* The old block stays in the arena: sizes double, so it wastes at most as much
@@ -86,13 +97,26 @@ static FALLIBLE read_piece(struct reader *reader, size_t *ret_len, struct err *e
     bool spooled = reader->fd >= 0;
     char *at = spooled ? reader->memory : reader->memory + reader->len;
     size_t room = spooled ? reader->memory_size : reader->memory_size - reader->len;
+    int64_t client_us = reader->server->options.client_us;
+    int64_t piece_us = sys_mono_us(), deadline_us;
     int got;
 
     if (room > BODY_PIECE)
         room = BODY_PIECE;
     if (reader->length >= 0 && room > (size_t)reader->length - reader->len)
         room = (size_t)reader->length - reader->len;
+    if (reader->len + room > reader->rq->charged &&
+        !budget_take(reader->server, reader->rq, reader->len + room - reader->rq->charged))
+        return no_budget(err);
+    deadline_us =
+        reader->started_us + client_us + (int64_t)reader->len * 1000000 / BODY_BYTES_PER_SECOND;
+    if (deadline_us > piece_us + client_us)
+        deadline_us = piece_us + client_us;
+    connection_limit(reader->rq->conn, deadline_us);
     got = mg_read(reader->rq->conn, at, room);
+    /* CivetWeb may have given up before our deadline was looked at */
+    if (connection_unlimit(reader->rq->conn) || sys_mono_us() >= deadline_us)
+        return too_slow(reader, err);
     if (got < 0 || (got == 0 && reader->length >= 0))
         return err_set(err, ERR_INVALID, "the body ended early");
     if (spooled)
@@ -114,9 +138,6 @@ static FALLIBLE read_all(struct reader *reader, struct err *err)
         reader->len += got;
         if (reader->len > reader->server->options.body_max)
             return err_set(err, ERR_TOO_LARGE, "%s", err_text(ERR_TOO_LARGE));
-        atomic_store(&reader->watch.deadline_us,
-                     reader->started_us + BODY_GRACE_US +
-                         (int64_t)reader->len * 1000000 / BODY_BYTES_PER_SECOND);
     }
     return ERR_OK;
 }
@@ -155,17 +176,16 @@ int body_read(struct server *server, struct request *rq, struct err *err)
     if (reader.length == 0)
         return 0;
     rq->body.ptr = NULL;
+    if (reader.length > 0 && !budget_take(server, rq, (size_t)reader.length))
+        return err_http_status(no_budget(err));
     /* 1.0 knows no answer before the answer */
     if (request_header_count(rq, "Expect") > 0 &&
         strcmp(mg_get_request_info(rq->conn)->http_version, "1.1") == 0)
         (void)mg_write(rq->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25);
-    watchdog_add(&server->watchdog, &reader.watch, rq, reader.started_us + BODY_GRACE_US);
     rc = read_all(&reader, err);
     fd = reader.fd;
-    if (watchdog_remove(&server->watchdog, &reader.watch) && rc == ERR_INVALID) {
-        (void)err_set(err, ERR_INVALID, "the body arrived too slowly");
+    if (reader.late)
         return 408;
-    }
     if (request_header_count(rq, "Trailer") > 0)
         rq->rsp.close = true; /* CivetWeb does not read it, and closes */
     if (rc == ERR_OK)
@@ -173,17 +193,16 @@ int body_read(struct server *server, struct request *rq, struct err *err)
     return rc == ERR_OK ? 0 : err_http_status(rc);
 }
 
-void body_discard(struct server *server, struct request *rq)
+void body_discard(struct request *rq)
 {
-    struct watch watch;
     char piece[4096];
     size_t left = DISCARD_MAX;
 
     /* who waits for "100 Continue" has sent nothing */
     if (request_header_count(rq, "Expect") > 0)
         return;
-    watchdog_add(&server->watchdog, &watch, rq, sys_mono_us() + DISCARD_US);
+    connection_limit(rq->conn, sys_mono_us() + DISCARD_US);
     while (left >= sizeof(piece) && mg_read(rq->conn, piece, sizeof(piece)) > 0)
         left -= sizeof(piece);
-    (void)watchdog_remove(&server->watchdog, &watch);
+    (void)connection_unlimit(rq->conn);
 }

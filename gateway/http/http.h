@@ -31,6 +31,7 @@ struct request {
     struct str body;  /* whole; memory or a mapped unlinked file */
     void *spool;      /* mapping of a large body, or NULL */
     size_t spool_len;
+    size_t charged;      /* bytes of the budget that it holds */
     char id[40];         /* X-Request-Id of the answer */
     char client_id[129]; /* X-Client-Request-Id, "" when absent */
     bool admin;          /* came in on the admin listener */
@@ -71,7 +72,11 @@ struct server_options {
     size_t body_max;          /* larger bodies are 413 */
     size_t spool_over;        /* larger bodies go to an unlinked file */
     const char *spool_dir;
-    const char *cors_origins; /* "" or NULL: off; "*"; "https://a.example;..."; kept */
+    size_t inflight_max;         /* bytes of bodies and large answers at once */
+    int64_t client_us;           /* for a head, a body's next piece, an answer's next byte */
+    int address_max;             /* connections of one client address */
+    const char *trusted_proxies; /* "" or NULL: loopback alone; "192.0.2.0/24;..."; kept */
+    const char *cors_origins;    /* "" or NULL: off; "*"; "https://a.example;..."; kept */
     const struct dialect *const *dialects; /* first whose owns() is true; the last one
                                               answers what nobody owns */
     size_t dialect_count;

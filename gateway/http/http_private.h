@@ -13,36 +13,107 @@ enum {
     HTTP_ARENA_MAX = 16 << 20,     /* http.h: everything one request builds */
     HTTP_ANSWER_MAX = 16 << 20,    /* 500 listed tasks of 8 kB, four times over */
     HTTP_EXTRA_HEADERS_MAX = 8192, /* what handlers may add to an answer's head */
-    ROUTER_METHODS_MAX = 128       /* the methods of one path, as a list */
+    ROUTER_METHODS_MAX = 128,      /* the methods of one path, as a list */
+    HTTP_IDLE_US = 5000000         /* between two requests; proxies keep theirs shorter */
 };
+
+/* address.c ------------------------------------------------------------ */
+
+struct address {
+    uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
+};
+
+struct address_list {
+    struct address_range {
+        struct address first;
+        int bits;
+    } ranges[64]; /* more proxies than a site has; it is walked for each connection */
+    size_t count;
+};
+
+/* False when text is no IPv4 or IPv6 address. */
+bool address_parse(struct str text, struct address *ret_address);
+/* Who is at the other end; false when fd is no such socket any more. */
+bool address_of_peer(int fd, struct address *ret_address);
+/* trusted_proxies: "192.0.2.1;2001:db8::/32"; ERR_CONFIG names the wrong one. */
+FALLIBLE address_list_parse(const char *text, struct address_list *ret_list, struct err *err);
+/* Loopback, and what is on the list. */
+bool address_trusted(const struct address_list *list, const struct address *address);
+/* What counts as one client: an IPv4 address, an IPv6 /64. */
+struct address address_client(const struct address *address);
+/* The last address of one X-Forwarded-For that is not on the list; false when there is
+ * none, and *ret_end then says that an earlier header must not be asked either. */
+bool address_forwarded(const struct address_list *list, struct str value,
+                       struct address *ret_address, bool *ret_end);
+/* Likewise for all of a request that a trusted proxy sent. */
+bool address_of_request(const struct address_list *list, const struct request *rq,
+                        struct address *ret_address);
+
+/* connection.c --------------------------------------------------------- */
+
+/* One worker's connection. Fields are under the table's lock, but for those that are
+ * set once at its begin. */
+struct connection {
+    struct listener *side;            /* NULL: a free slot */
+    struct connection *older, *newer; /* while it waits for a head */
+    struct connection *next;          /* of its bucket, or free */
+    struct address peer, client;      /* client: as counted */
+    int64_t since_us;                 /* since when it waits, sys_mono_us */
+    int64_t deadline_us;              /* reading ends then */
+    int fd;
+    bool trusted; /* the peer is loopback or a trusted proxy */
+    bool waiting, counted, served, cut;
+};
+
+struct connections {
+    struct lock lock;
+    struct connection *slots, *free; /* as many as there are workers */
+    size_t count;
+    struct connection *buckets[1024]; /* by client; short chains at 4,096 workers */
+    uint64_t seed;                    /* so that nobody can aim at one bucket */
+    struct address_list trusted;
+    int address_max;
+    int64_t refused, evicted, reported_us; /* since the last line in the log */
+    pthread_t watchdog;
+    bool watched, stopping;
+};
+
+/* The lock is the server's to make and to end. */
+FALLIBLE connection_open(struct server *server, size_t count, struct err *err);
+void connection_close(struct server *server);
+/* CivetWeb's callbacks. */
+int connection_begin(const struct mg_connection *conn, void **ret_data);
+void connection_end(const struct mg_connection *conn);
+/* Its head is whole; no time is running any more. */
+void connection_busy(const struct mg_connection *conn);
+/* Its request is over; it waits for the next head. */
+void connection_wait(const struct mg_connection *conn);
+/* Counts the client for whom a trusted proxy asks, until connection_wait; false when it
+ * has as many requests as it may. */
+bool connection_count(const struct request *rq);
+/* The head took longer than it may. */
+bool connection_late(const struct mg_connection *conn);
+/* Reading ends at the deadline (sys_mono_us), which may be moved. */
+void connection_limit(const struct mg_connection *conn, int64_t deadline_us);
+/* True when the deadline had passed and reading was ended. */
+bool connection_unlimit(const struct mg_connection *conn);
+/* Nearly all workers have a connection. */
+bool connection_low(const struct mg_connection *conn);
+/* Ends those whose time has come; when to come again. Under the lock. */
+int64_t connection_sweep(struct server *server);
 
 /* watchdog.c ----------------------------------------------------------- */
 
-/* One body that is being read. CivetWeb only knows "no byte for 10 s"; this ends
- * the reading side of the connection when the whole takes too long. */
-struct watch {
-    struct watch *next, *prev;
-    _Atomic int64_t deadline_us; /* sys_mono_us; may be moved while watched */
-    char remote_addr[48];
-    int remote_port, local_port;
-    bool expired; /* under the watchdog's lock */
-};
+FALLIBLE watchdog_start(struct server *server, struct err *err);
+/* Accepts one that was never started. */
+void watchdog_stop(struct server *server);
 
-struct watchdog {
-    struct lock lock;
-    struct watch *first;
-    pthread_t thread;
-    bool running, stopping;
-};
+/* budget.c ------------------------------------------------------------- */
 
-FALLIBLE watchdog_open(struct watchdog *dog, struct err *err);
-/* Nothing may be watched any more. Accepts one that was never opened. */
-void watchdog_close(struct watchdog *dog);
-/* watch is the caller's and must be removed before it goes. */
-void watchdog_add(struct watchdog *dog, struct watch *watch, const struct request *rq,
-                  int64_t deadline_us);
-/* True when the deadline had passed and the connection was cut. */
-bool watchdog_remove(struct watchdog *dog, struct watch *watch);
+/* Adds to what the request holds; false when the budget does not have it. */
+bool budget_take(struct server *server, struct request *rq, size_t bytes);
+/* Gives back all that the request holds. */
+void budget_drop(struct server *server, struct request *rq);
 
 /* tls.c ---------------------------------------------------------------- */
 
@@ -69,14 +140,18 @@ struct listener {
     int port;
     atomic_bool started;
     char complaint[256]; /* CivetWeb's first, while it was starting */
+    /* under the lock of the connections */
+    int workers, live;
+    struct connection *oldest, *newest; /* of those that wait for a head */
 };
 
 struct server {
     struct server_options options;
     char *spool_dir;
     struct listener public_side, admin_side;
-    struct watchdog watchdog;
-    struct lock lock; /* drain waits here */
+    struct connections connections;
+    atomic_size_t inflight; /* bytes of the budget that requests hold */
+    struct lock lock;       /* drain waits here */
     atomic_int running;
     atomic_bool draining;
 };
@@ -127,7 +202,7 @@ bool body_pending(const struct request *rq);
 int body_read(struct server *server, struct request *rq, struct err *err);
 /* After an answer that closes: reads a little of what the client is still
  * sending, so that its kernel does not throw the answer away. */
-void body_discard(struct server *server, struct request *rq);
+void body_discard(struct request *rq);
 
 /* spool.c -------------------------------------------------------------- */
 

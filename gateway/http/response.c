@@ -147,7 +147,7 @@ bool response_send(struct request *rq)
 {
     struct response *rsp = &rq->rsp;
     char head[HEAD_MAX];
-    bool keep = !rsp->close && client_keeps(rq);
+    bool keep = !rsp->close && client_keeps(rq) && !connection_low(rq->conn);
     bool no_body = rsp->status == 204 || rsp->status == 304 || strcmp(rq->method, "HEAD") == 0;
     size_t head_len = put_head(rq, keep, head, sizeof(head));
     size_t body_len = no_body ? 0 : rsp->body.len;

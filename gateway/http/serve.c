@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* Answers up to here are not counted: a page of 50 tasks is shorter. */
+enum { ANSWER_FREE = 64 << 10 };
+
 /* Gives the route's handler what it needs and runs it. A *ret_status that is not
  * 0 overrides the error's own. */
 static FALLIBLE run_route(struct server *server, struct request *rq, const struct route *route,
@@ -73,9 +76,17 @@ static FALLIBLE decide(struct server *server, struct request *rq, bool admitted,
         return err_set(err, ERR_UNAVAILABLE, "the gateway is shutting down");
     if (cors_preflight(server, rq))
         return ERR_OK;
+    if (!connection_count(rq))
+        return err_set(err, ERR_BUSY, "too many requests of one address at once");
     if (dialect == NULL)
         return err_set(err, ERR_ROUTE_UNKNOWN, "%s", err_text(ERR_ROUTE_UNKNOWN));
     return run_dialect(server, rq, ret_status, err);
+}
+
+/* Its answer must be sent, whatever is under way. */
+static bool changes_something(const struct request *rq)
+{
+    return strcmp(rq->method, "GET") != 0 && strcmp(rq->method, "HEAD") != 0;
 }
 
 int serve_request(struct mg_connection *conn)
@@ -87,6 +98,7 @@ int serve_request(struct mg_connection *conn)
     bool admitted = admit(server), pending;
     int status = 0;
 
+    connection_busy(conn);
     if (!admitted)
         release(server); /* drain does not wait for refusals */
     request_init(&rq, side, conn);
@@ -96,6 +108,11 @@ int serve_request(struct mg_connection *conn)
     else
         response_error(&rq, &err, status);
     cors_answer(server, &rq);
+    if (rq.rsp.body.len > ANSWER_FREE && !budget_take(server, &rq, rq.rsp.body.len) &&
+        !changes_something(&rq)) {
+        (void)err_set(&err, ERR_BUSY, "too many bytes are under way, try again");
+        response_error(&rq, &err, 0);
+    }
     pending = body_pending(&rq);
     if (pending || atomic_load(&server->draining))
         rq.rsp.close = true;
@@ -105,7 +122,9 @@ int serve_request(struct mg_connection *conn)
     if (admitted)
         release(server);
     if (pending)
-        body_discard(server, &rq);
+        body_discard(&rq);
+    budget_drop(server, &rq);
+    connection_wait(conn);
     return rq.rsp.status;
 }
 
@@ -117,7 +136,10 @@ int serve_engine_error(struct mg_connection *conn, int status, const char *text)
 
     request_init(&rq, side, conn);
     rq.rsp.close = true;
-    if (status == 413) {
+    if (status == 400 && strcmp(text, "Malformed message") == 0 && connection_late(conn)) {
+        status = 408;
+        (void)err_set(&err, ERR_INVALID, "the head of the request arrived too slowly");
+    } else if (status == 413) {
         status = 431; /* CivetWeb only ever measures the head */
         (void)err_set(&err, ERR_INVALID, "the head of the request is too large");
     } else if (status >= 500 && status != 505) {
@@ -131,6 +153,6 @@ int serve_engine_error(struct mg_connection *conn, int status, const char *text)
     (void)response_send(&rq);
     request_log(&rq, &err);
     if (status == 431)
-        body_discard(side->server, &rq); /* the rest of the head is still coming */
+        body_discard(&rq); /* the rest of the head is still coming */
     return 0;
 }

@@ -13,18 +13,18 @@
 enum {
     ADMIN_WORKERS = 16,      /* operators, auditors and one metrics scraper */
     WORKERS_MAX = 4096,      /* --workers; above, threads cost more than they bring */
+    QUEUE_LEN = 128,         /* connection_queue of each listener */
+    OTHER_DESCRIPTORS = 512, /* 64 readers with three files each, lookups, the log */
     SPOOL_OVER_MAX = 4 << 20 /* doubling stays below the arena's 16 MiB */
 };
 
 static const struct {
     const char *name, *value;
 } engine_options[] = {
-    {"connection_queue", "128"}, /* accepted and waiting; the kernel holds more */
+    {"connection_queue", "128"}, /* QUEUE_LEN: accepted and waiting; the kernel holds more */
     {"listen_backlog", "1024"},
     {"max_request_size", "49152"}, /* path 2 kB, query 32 kB, headers */
     {"enable_keep_alive", "yes"},
-    {"keep_alive_timeout_ms", "5000"}, /* also the time for a second head */
-    {"request_timeout_ms", "10000"},
     {"tcp_nodelay", "1"},
     {"decode_url", "no"},               /* the gate wants the path as it was sent */
     {"enable_auth_domain_check", "no"}, /* so that the gate sees absolute targets */
@@ -102,6 +102,11 @@ static FALLIBLE check_options(const struct server_options *options, struct err *
     if (options->body_max < 1 || options->spool_over < 1 ||
         options->spool_over > SPOOL_OVER_MAX)
         return err_set(err, ERR_CONFIG, "the limits of request bodies are out of range");
+    if (options->inflight_max < options->body_max)
+        return err_set(err, ERR_CONFIG, "inflight_bytes must not be less than body_max");
+    if (options->client_us < 1000 || options->client_us > 3600000000 ||
+        options->address_max < 1)
+        return err_set(err, ERR_CONFIG, "the limits of clients are out of range");
     if (options->dialect_count == 0)
         return err_set(err, ERR_CONFIG, "no public API is configured");
     TRY(check_tls(options, err));
@@ -109,18 +114,24 @@ static FALLIBLE check_options(const struct server_options *options, struct err *
     return check_spool(options->spool_dir, err);
 }
 
-/* Every connection is a descriptor, and when they run out CivetWeb's accept loop
- * spins. */
-static void raise_descriptor_limit(void)
+/* Every connection is a descriptor; when they run out nobody new is heard, and
+ * requests fail half-way. */
+static FALLIBLE raise_descriptor_limit(int workers, struct err *err)
 {
+    rlim_t need = (rlim_t)(workers + ADMIN_WORKERS + QUEUE_LEN) * 2 + OTHER_DESCRIPTORS;
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-        return;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return err_set(err, ERR_CONFIG, "the limit of open files cannot be read");
+    if (limit.rlim_max < need)
+        return err_set(err, ERR_CONFIG,
+                       "%d workers need %llu open files, and the limit is %llu: raise it "
+                       "(LimitNOFILE of systemd, ulimit -Hn) or take fewer workers",
+                       workers, (unsigned long long)need, (unsigned long long)limit.rlim_max);
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        LOG(LOG_WARN, "the limit of open files stays as it is",
-            LOG_INT("limit", limit.rlim_cur));
+        return err_set(err, ERR_CONFIG, "the limit of open files cannot be raised");
+    return ERR_OK;
 }
 
 /* While starting, the first line is kept for the error: it names the cause. Later
@@ -154,23 +165,33 @@ static FALLIBLE side_start(struct listener *side, const char *listen, int worker
 {
     static const struct mg_callbacks callbacks = {.begin_request = serve_request,
                                                   .http_error = serve_engine_error,
+                                                  .init_connection = connection_begin,
+                                                  .connection_close = connection_end,
                                                   .log_message = on_engine_log,
                                                   .external_ssl_ctx = on_engine_tls};
-    const char *options[2 * (COUNT_OF(engine_options) + 2) + 1] = {NULL};
+    const char *options[2 * (COUNT_OF(engine_options) + 4) + 1] = {NULL};
     size_t count = 0;
-    char threads[16], address[160];
+    char threads[16], client_ms[24], idle_ms[24], address[160];
     struct mg_server_port port = {0};
     struct mg_init_data init = {
         .callbacks = &callbacks, .user_data = side, .configuration_options = options};
     char text[128] = "";
     struct mg_error_data error = {.text = text, .text_buffer_size = sizeof(text)};
 
+    side->workers = workers;
     (void)snprintf(threads, sizeof(threads), "%d", workers);
     (void)snprintf(address, sizeof(address), "%s%s", listen, side->tls != NULL ? "s" : "");
+    (void)snprintf(client_ms, sizeof(client_ms), "%lld",
+                   (long long)side->server->options.client_us / 1000);
+    (void)snprintf(idle_ms, sizeof(idle_ms), "%d", HTTP_IDLE_US / 1000);
     options[count++] = "listening_ports";
     options[count++] = address;
     options[count++] = "num_threads";
     options[count++] = threads;
+    options[count++] = "request_timeout_ms";
+    options[count++] = client_ms;
+    options[count++] = "keep_alive_timeout_ms"; /* also the time for a second head */
+    options[count++] = idle_ms;
     for (size_t i = 0; i < COUNT_OF(engine_options); i++) {
         options[count++] = engine_options[i].name;
         options[count++] = engine_options[i].value;
@@ -205,10 +226,11 @@ static FALLIBLE start(struct server *server, const struct server_options *option
         return err_detail(err, ERR_INTERNAL, "out of memory");
     server->public_side.server = server->admin_side.server = server;
     server->admin_side.admin = true;
-    raise_descriptor_limit();
+    TRY(raise_descriptor_limit(options->workers, err));
     if (is_given(options->tls_cert))
         TRY(tls_open(options->tls_cert, options->tls_key, &server->public_side.tls, err));
-    TRY(watchdog_open(&server->watchdog, err));
+    TRY(connection_open(server, (size_t)options->workers + ADMIN_WORKERS, err));
+    TRY(watchdog_start(server, err));
     TRY(side_start(&server->admin_side, options->admin_listen, ADMIN_WORKERS, err));
     return side_start(&server->public_side, options->listen, options->workers, err);
 }
@@ -224,6 +246,7 @@ enum err_code server_start(const struct server_options *options, struct server *
     if (server == NULL)
         return err_detail(err, ERR_INTERNAL, "out of memory");
     lock_init(&server->lock);
+    lock_init(&server->connections.lock);
     (void)mg_init_library(0);
     rc = start(server, options, err);
     if (rc != ERR_OK)
@@ -278,7 +301,9 @@ void server_stop(struct server **server)
     else
         (void)side_stop(&it->admin_side);
     tls_close(&it->public_side.tls);
-    watchdog_close(&it->watchdog);
+    watchdog_stop(it);
+    connection_close(it);
+    lock_fini(&it->connections.lock);
     (void)mg_exit_library();
     lock_fini(&it->lock);
     free(it->spool_dir);

@@ -95,13 +95,14 @@ def test_short_bodies(ctx):
                 ctx.equal(f"{name}: what follows", wire.rest(), b"")
 
 
-def occupy(url, count):
-    """Connections that each keep a worker, until they are closed or idle too long."""
+def occupy(inst, count):
+    """Connections that each keep a worker: it waits for a body. An idle one would be
+    closed for the next client."""
     wires = []
     for _ in range(count):
-        wire = Wire(url)
-        wire.send(request())
-        assert wire.answer().status == 200
+        wire = Wire(inst.serve.url)
+        wire.send(create(inst.token, b"", [f"Content-Length: {len(BODY)}", "Expect: 100-continue"], length=False))
+        assert wire.answer().status == 100
         wires.append(wire)
     return wires
 
@@ -124,7 +125,7 @@ def test_stale_buffer(ctx):
     victim_creates = create(inst.token, BODY, ["Connection: close"])
     with Untouched(ctx, inst):
         for victim in (victim_lists, victim_creates):
-            held = occupy(inst.serve.url, 3)  # of four workers: both clients meet the same one
+            held = occupy(inst, 3)  # of four workers: both clients meet the same one
             answer = replay(inst.serve.url, victim)
             for wire in held:
                 wire.socket.close()
@@ -136,7 +137,7 @@ def test_two_clients_one_worker(ctx):
     inst = ctx.new(settings={"workers": 4})
     victim = request("GET", BASE, inst.token, ["Connection: close"])
     for cut in (5, 20, len(victim) - 30, len(victim) - 4, len(victim) - 2):
-        held = occupy(inst.serve.url, 3)
+        held = occupy(inst, 3)
         ctx.equal("the victim's", ask(inst.serve.url, victim)[0].status, 200)
         with Wire(inst.serve.url) as wire:
             wire.send(victim[:cut])
