@@ -296,6 +296,23 @@ def test_start_is_refused(ctx):
         ctx.true(f"{what}: {says!r} in {ran.stderr}", says in ran.stderr)
 
 
+def test_a_key_that_a_group_may_read(ctx):
+    """Only root's: that is how distributions hand keys to services."""
+    inst = install(ctx)
+    other = ctx.bare()
+    cert, key = inst.ca.leaf("group")
+    os.chmod(key, 0o640)
+    if os.geteuid() == 0:
+        serve = other.start_serve({"tls_cert": cert, "tls_key": key})
+        serve.tls = inst.ca.client()
+        ctx.equal("served", serve.call("GET", "/livez").status, 200)
+        serve.stop()
+        os.chown(key, 65534, -1)
+    ran = other.cli("serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--tls-cert", cert, "--tls-key",
+                    key, status=None)
+    ctx.true(f"another's is refused: {ran.stderr}", ran.returncode == 3 and "has mode 0640" in ran.stderr)
+
+
 def test_expired_is_served_with_a_warning(ctx):
     """Better a warning at start than a gateway that stays away."""
     inst = install(ctx)
