@@ -150,6 +150,7 @@ static FALLIBLE finish(struct reader *reader, struct err *err)
     if (reader->fd >= 0) {
         TRY(spool_map(reader->fd, reader->len, &rq->spool, err));
         rq->spool_len = reader->len;
+        connection_spool(rq->conn, rq->spool, rq->spool_len);
         rq->body = (struct str){rq->spool, reader->len};
     } else {
         rq->body = (struct str){reader->memory, reader->len};

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #ifdef ARKGATE_CIVETWEB_PACKAGE
 #include <dirent.h>
@@ -17,9 +18,12 @@ enum {
     /* A head follows its connection by less than a round trip; who has waited longer
      * is idle. */
     IDLE_AGE_US = 250000,
-    SWEEP_US = 500000,     /* deadlines are seconds; half of one is fine */
-    SWEEP_FULL_US = 50000, /* someone waits for a worker */
-    REPORT_US = 10000000   /* one line in the log for many refusals */
+    SWEEP_US = 500000,      /* deadlines are seconds; half of one is fine */
+    SWEEP_FULL_US = 50000,  /* someone waits for a worker */
+    SWEEP_SPOOL_US = 50000, /* a core reads 20 MB of JSON meanwhile */
+    SEND_BUFFER =
+        128 << 10,       /* the kernel doubles it; else it keeps MBs for who does not read */
+    REPORT_US = 10000000 /* one line in the log for many refusals */
 };
 
 #ifdef ARKGATE_CIVETWEB_PACKAGE
@@ -184,12 +188,16 @@ int64_t connection_sweep(struct server *server)
     struct connections *table = &server->connections;
     struct listener *sides[] = {&server->public_side, &server->admin_side};
     int64_t now_us = sys_mono_us();
-    bool full = false;
+    bool full = false, spooled = false;
 
     lock_assert_held(&table->lock);
     for (size_t i = 0; i < table->count; i++) {
         struct connection *it = &table->slots[i];
 
+        if (it->side != NULL && it->spool != NULL) {
+            spooled = true;
+            (void)madvise(it->spool, it->spool_len, MADV_DONTNEED);
+        }
         if (it->side != NULL && !it->cut && it->deadline_us <= now_us)
             cut(it, SHUT_RD);
     }
@@ -200,7 +208,9 @@ int64_t connection_sweep(struct server *server)
         (void)make_room(sides[i], now_us);
     }
     report(table, now_us);
-    return now_us + (full ? SWEEP_FULL_US : SWEEP_US);
+    if (full)
+        return now_us + SWEEP_FULL_US;
+    return now_us + (spooled ? SWEEP_SPOOL_US : SWEEP_US);
 }
 
 /* --- the life of one ------------------------------------------------------ */
@@ -232,10 +242,12 @@ int connection_begin(const struct mg_connection *conn, void **ret_data)
 {
     struct listener *side = mg_get_user_data(mg_get_context(conn));
     struct connections *table = &side->server->connections;
-    int fd = socket_of(conn);
+    int fd = socket_of(conn), send_buffer = SEND_BUFFER;
     int64_t now_us = sys_mono_us();
     struct connection *it;
 
+    if (fd >= 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
     lock_take(&table->lock);
     it = table->free;
     ASSERT(it != NULL); /* there is one for each worker */
@@ -352,6 +364,17 @@ bool connection_unlimit(const struct mg_connection *conn)
     was_cut = it->cut;
     lock_drop(&table_of(it)->lock);
     return was_cut;
+}
+
+void connection_spool(const struct mg_connection *conn, void *at, size_t len)
+{
+    struct connection *it = of(conn);
+
+    lock_take(&table_of(it)->lock);
+    it->spool = at;
+    it->spool_len = len;
+    lock_signal(&table_of(it)->lock);
+    lock_drop(&table_of(it)->lock);
 }
 
 bool connection_low(const struct mg_connection *conn)

@@ -60,6 +60,8 @@ struct connection {
     struct address peer, client;      /* client: as counted */
     int64_t since_us;                 /* since when it waits, sys_mono_us */
     int64_t deadline_us;              /* reading ends then */
+    void *spool;
+    size_t spool_len;
     int fd;
     bool trusted; /* the peer is loopback or a trusted proxy */
     bool waiting, counted, served, cut;
@@ -97,6 +99,10 @@ bool connection_late(const struct mg_connection *conn);
 void connection_limit(const struct mg_connection *conn, int64_t deadline_us);
 /* True when the deadline had passed and reading was ended. */
 bool connection_unlimit(const struct mg_connection *conn);
+/* The request's body is mapped there: what has been read of it is given back to the
+ * kernel now and then, so that bodies do not become resident whole. NULL before it is
+ * unmapped. */
+void connection_spool(const struct mg_connection *conn, void *at, size_t len);
 /* Nearly all workers have a connection. */
 bool connection_low(const struct mg_connection *conn);
 /* Ends those whose time has come; when to come again. Under the lock. */

@@ -160,8 +160,10 @@ void request_read_head(struct request *rq)
 
 void request_fini(struct request *rq)
 {
-    if (rq->spool != NULL)
+    if (rq->spool != NULL) {
+        connection_spool(rq->conn, NULL, 0);
         (void)munmap(rq->spool, rq->spool_len);
+    }
     buf_fini(&rq->rsp.body);
     buf_fini(&rq->rsp.headers);
     arena_fini(&rq->arena);
