@@ -178,7 +178,6 @@ static FALLIBLE side_start(struct listener *side, const char *listen, int worker
     char text[128] = "";
     struct mg_error_data error = {.text = text, .text_buffer_size = sizeof(text)};
 
-    side->workers = workers;
     (void)snprintf(threads, sizeof(threads), "%d", workers);
     (void)snprintf(address, sizeof(address), "%s%s", listen, side->tls != NULL ? "s" : "");
     (void)snprintf(client_ms, sizeof(client_ms), "%lld",
@@ -226,6 +225,8 @@ static FALLIBLE start(struct server *server, const struct server_options *option
         return err_detail(err, ERR_INTERNAL, "out of memory");
     server->public_side.server = server->admin_side.server = server;
     server->admin_side.admin = true;
+    server->public_side.workers = options->workers;
+    server->admin_side.workers = ADMIN_WORKERS;
     TRY(raise_descriptor_limit(options->workers, err));
     if (is_given(options->tls_cert))
         TRY(tls_open(options->tls_cert, options->tls_key, &server->public_side.tls, err));
