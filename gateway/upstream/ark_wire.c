@@ -80,13 +80,16 @@ static bool all_digits_or_long_hex(struct str word)
  * are stars. Ark's own words ("reference_image", "1080p", "H.265") do not or are not. */
 static bool is_like_an_id(struct str word)
 {
-    enum { MIXED_MIN = 12 };
-    size_t digits = 0, letters = 0;
+    enum { MIXED_MIN = 12, RUN_MAX = 7 }; /* the shortest account number has 8 digits */
+    size_t digits = 0, letters = 0, run = 0;
 
     for (size_t i = 0; i < word.len; i++) {
         char c = word.ptr[i];
 
         digits += c >= '0' && c <= '9';
+        run = c >= '0' && c <= '9' ? run + 1 : 0;
+        if (run > RUN_MAX)
+            return true;
         letters += (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
         if (i > 0 && c == '*' && word.ptr[i - 1] == '*')
             return true;
@@ -172,10 +175,10 @@ void ark_wire_redact(struct str message, char *dst, size_t size)
 
         while (at + word.len < message.len && is_word_char(word.ptr[word.len]))
             word.len++;
-        /* The end of a sentence is no part of an id. */
+        /* The end of a sentence is no part of an id, nor is a dash in front of it. */
         while (word.len > 1 && is_punctuation(word.ptr[word.len - 1]))
             word.len--;
-        if (word.len == 0) {
+        if (word.len == 0 || is_punctuation(word.ptr[0])) {
             buf_put(&out, message.ptr + at, 1);
             at++;
             continue;

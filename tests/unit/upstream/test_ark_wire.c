@@ -445,6 +445,9 @@ static void test_redaction(void)
          "`the requested model`, [the requested model]"},
         {"for model doubao-seedance-2-0-260128 in r2v", "for model the requested model in r2v"},
         {"for model dreamina-seedance-2-0 in t2v", "for model the requested model in t2v"},
+        {"see ..ep-abcde, -ep-abcde and _doubao-x",
+         "see ..the requested model, "
+         "-the requested model and _the requested model"},
         {"step-by-step", "step-by-step"},
         {"a deep-seated problem", "a deep-seated problem"},
         /* tasks */
@@ -459,6 +462,7 @@ static void test_redaction(void)
         {"account_id=2100123456, retry", "account_id=(hidden), retry"},
         {"of account 2100123456.", "of account (hidden)."},
         {"of account 2100123456. Please", "of account (hidden). Please"},
+        {"of 2100123456-1, 2100123456_7 or a_21001234", "of (hidden), (hidden) or (hidden)"},
         {"at most 1234567 pixels", "at most 1234567 pixels"},
         {"must be less than or equal to 15.2 for", "must be less than or equal to 15.2 for"},
         /* hosts, keys, and whatever else mixes letters and digits */
