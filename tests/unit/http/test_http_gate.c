@@ -54,6 +54,9 @@ static const struct {
     {"a space before the colon", LINE REST "Content-Length : 2\r\n\r\nhi", 400},
     {"no token", LINE REST "X(y): z\r\n\r\n", 400},
     {"bare LF after the request line", "GET /livez HTTP/1.1\nHost: a\r\n\r\n", 400},
+    {"LF CR after the request line", "GET /livez HTTP/1.1\n\rHost: a\r\n\r\n", 400},
+    {"LF and a space after it", "GET /livez HTTP/1.1\n Host: a\r\n\r\n", 400},
+    {"CR and a space after it", "GET /livez HTTP/1.1\r Host: a\r\n\r\n", 400},
     {"bare LF after a header", LINE REST "X: y\nContent-Length: 0\r\n\r\n", 400},
     /* no end of a head: its time passes */
     {"bare LF after the last header", LINE REST "Content-Length: 0\n\r\n", 408},
