@@ -2,16 +2,13 @@
 /* Fuzz target for URLs of tenants. What the guard accepts must lead to a public
  * address by libcurl's reading as well as by the C library's. */
 #include "base/net/guard.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { PATIENCE_US = 10000000, HOST_BYTES = 300 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Every name is public, unless it says otherwise; an address in any spelling is none. */
 static int fuzz_lookup(void *ctx, const char *host, struct net_addresses *ret_addresses)
