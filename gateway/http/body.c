@@ -99,6 +99,7 @@ static FALLIBLE read_piece(struct reader *reader, size_t *ret_len, struct err *e
     size_t room = spooled ? reader->memory_size : reader->memory_size - reader->len;
     int64_t client_us = reader->server->options.client_us;
     int64_t piece_us = sys_mono_us(), deadline_us;
+    bool cut;
     int got;
 
     if (room > BODY_PIECE)
@@ -115,8 +116,11 @@ static FALLIBLE read_piece(struct reader *reader, size_t *ret_len, struct err *e
     connection_limit(reader->rq->conn, deadline_us);
     got = mg_read(reader->rq->conn, at, room);
     /* CivetWeb may have given up before our deadline was looked at */
-    if (connection_unlimit(reader->rq->conn) || sys_mono_us() >= deadline_us)
+    cut = connection_unlimit(reader->rq->conn);
+    if (sys_mono_us() >= deadline_us)
         return too_slow(reader, err);
+    if (cut) /* before its time: nobody waits for bodies any more */
+        return err_set(err, ERR_UNAVAILABLE, HTTP_SHUTTING_DOWN);
     if (got < 0 || (got == 0 && reader->length >= 0))
         return err_set(err, ERR_INVALID, "the body ended early");
     if (spooled)

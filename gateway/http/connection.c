@@ -183,6 +183,12 @@ static void report(struct connections *table, int64_t now_us)
     table->reported_us = now_us;
 }
 
+/* A body: a head has no worker's attention yet. */
+static bool is_reading(const struct connection *it)
+{
+    return !it->waiting && it->deadline_us != INT64_MAX;
+}
+
 int64_t connection_sweep(struct server *server)
 {
     struct connections *table = &server->connections;
@@ -198,7 +204,8 @@ int64_t connection_sweep(struct server *server)
             spooled = true;
             (void)madvise(it->spool, it->spool_len, MADV_DONTNEED);
         }
-        if (it->side != NULL && !it->cut && it->deadline_us <= now_us)
+        if (it->side != NULL && !it->cut &&
+            (it->deadline_us <= now_us || (table->cutting && is_reading(it))))
             cut(it, SHUT_RD);
     }
     for (size_t i = 0; i < COUNT_OF(sides); i++) {
@@ -375,6 +382,16 @@ void connection_spool(const struct mg_connection *conn, void *at, size_t len)
     it->spool_len = len;
     lock_signal(&table_of(it)->lock);
     lock_drop(&table_of(it)->lock);
+}
+
+void connection_cut(struct server *server)
+{
+    struct connections *table = &server->connections;
+
+    lock_take(&table->lock);
+    table->cutting = true;
+    lock_signal(&table->lock);
+    lock_drop(&table->lock);
 }
 
 bool connection_low(const struct mg_connection *conn)

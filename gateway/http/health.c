@@ -29,7 +29,7 @@ static void answer_ready(struct server *server, struct request *rq)
     bool ready;
 
     buf_init(&why_not, REASON_MAX);
-    if (atomic_load(&server->draining)) {
+    if (atomic_load(&server->leaving)) {
         buf_puts(&why_not, "draining");
         ready = false;
     } else {

@@ -89,9 +89,18 @@ FALLIBLE server_start(const struct server_options *options, struct server **ret_
 /* Ports that were bound, for listeners given port 0. */
 int server_public_port(const struct server *server);
 int server_admin_port(const struct server *server);
-/* /readyz turns 503 and new requests are refused with 503; returns when no
- * request runs or the deadline (sys_mono_us) has passed: true when idle. */
+/* Stopping goes through these, in this order; each but the last may be left out. All but
+ * server_stop may be called again.
+ * /readyz turns 503, and every answer closes its connection; requests are served. */
+void server_leave(struct server *server);
+/* Also, new requests are refused with 503; returns when no request runs or the
+ * deadline (sys_mono_us) has passed: true when idle. */
 bool server_drain(struct server *server, int64_t mono_deadline_us);
+/* Returns at once: bodies that are still arriving get 503 instead of more time. */
+void server_cut(struct server *server);
+/* Waits until those who had sent a request when the drain began, or send another on their
+ * old connection, have their answer: until nobody asks any more, for a second at most. */
+void server_linger(struct server *server);
 void server_stop(struct server **server);
 
 /* request.c ------------------------------------------------------------ */

@@ -17,6 +17,9 @@ enum {
     HTTP_IDLE_US = 5000000         /* between two requests; proxies keep theirs shorter */
 };
 
+/* Who is refused because of a drain reads this. */
+#define HTTP_SHUTTING_DOWN "the gateway is shutting down"
+
 /* address.c ------------------------------------------------------------ */
 
 struct address {
@@ -78,6 +81,7 @@ struct connections {
     int64_t refused, evicted, reported_us; /* since the last line in the log */
     pthread_t watchdog;
     bool watched, stopping;
+    bool cutting; /* no body is waited for any more */
 };
 
 /* The lock is the server's to make and to end. */
@@ -105,6 +109,8 @@ bool connection_unlimit(const struct mg_connection *conn);
 void connection_spool(const struct mg_connection *conn, void *at, size_t len);
 /* Nearly all workers have a connection. */
 bool connection_low(const struct mg_connection *conn);
+/* Ends the reading of whatever body is being read, now and later, whatever its deadline. */
+void connection_cut(struct server *server);
 /* Ends those whose time has come; when to come again. Under the lock. */
 int64_t connection_sweep(struct server *server);
 
@@ -159,7 +165,10 @@ struct server {
     atomic_size_t inflight; /* bytes of the budget that requests hold */
     struct lock lock;       /* drain waits here */
     atomic_int running;
+    atomic_bool leaving; /* not ready; answers close their connections */
     atomic_bool draining;
+    atomic_int answering;       /* like running, with those that are refused */
+    _Atomic int64_t touched_us; /* sys_mono_us; when one of them last began or ended */
 };
 
 /* serve.c: CivetWeb's callbacks ---------------------------------------- */

@@ -44,6 +44,8 @@ static FALLIBLE run_dialect(struct server *server, struct request *rq, int *ret_
 /* Counts a request in; false while draining. */
 static bool admit(struct server *server)
 {
+    (void)atomic_fetch_add(&server->answering, 1);
+    atomic_store(&server->touched_us, sys_mono_us());
     (void)atomic_fetch_add(&server->running, 1);
     return !atomic_load(&server->draining);
 }
@@ -55,6 +57,13 @@ static void release(struct server *server)
         lock_signal(&server->lock);
         lock_drop(&server->lock);
     }
+}
+
+/* Its last byte is written, and what its client still sent is read. */
+static void leave(struct server *server)
+{
+    atomic_store(&server->touched_us, sys_mono_us());
+    (void)atomic_fetch_sub(&server->answering, 1);
 }
 
 /* Decides the answer; an error is left to the caller. */
@@ -73,7 +82,7 @@ static FALLIBLE decide(struct server *server, struct request *rq, bool admitted,
     if (health_answer(server, rq))
         return ERR_OK;
     if (!admitted)
-        return err_set(err, ERR_UNAVAILABLE, "the gateway is shutting down");
+        return err_set(err, ERR_UNAVAILABLE, HTTP_SHUTTING_DOWN);
     if (cors_preflight(server, rq))
         return ERR_OK;
     if (!connection_count(rq))
@@ -114,7 +123,7 @@ int serve_request(struct mg_connection *conn)
         response_error(&rq, &err, 0);
     }
     pending = body_pending(&rq);
-    if (pending || atomic_load(&server->draining))
+    if (pending || atomic_load(&server->leaving))
         rq.rsp.close = true;
     if (!response_send(&rq))
         pending = false;
@@ -125,6 +134,7 @@ int serve_request(struct mg_connection *conn)
         body_discard(&rq);
     budget_drop(server, &rq);
     connection_wait(conn);
+    leave(server);
     return rq.rsp.status;
 }
 

@@ -11,11 +11,15 @@
 #include <unistd.h>
 
 enum {
-    ADMIN_WORKERS = 16,      /* operators, auditors and one metrics scraper */
-    WORKERS_MAX = 4096,      /* --workers; above, threads cost more than they bring */
-    QUEUE_LEN = 128,         /* connection_queue of each listener */
-    OTHER_DESCRIPTORS = 512, /* 64 readers with three files each, lookups, the log */
-    SPOOL_OVER_MAX = 4 << 20 /* doubling stays below the arena's 16 MiB */
+    ADMIN_WORKERS = 16,       /* operators, auditors and one metrics scraper */
+    WORKERS_MAX = 4096,       /* --workers; above, threads cost more than they bring */
+    QUEUE_LEN = 128,          /* connection_queue of each listener */
+    OTHER_DESCRIPTORS = 512,  /* 64 readers with three files each, lookups, the log */
+    SPOOL_OVER_MAX = 4 << 20, /* doubling stays below the arena's 16 MiB */
+    LINGER_MAX_US = 1000000,  /* who asks on and on is not waited for */
+    LINGER_MIN_US = 50000,    /* a worker's way to bytes that are here already */
+    LINGER_QUIET_US = 250000, /* a far client's way from an answer to its next request */
+    LINGER_TICK_US = 5000
 };
 
 static const struct {
@@ -267,10 +271,16 @@ int server_admin_port(const struct server *server)
     return server->admin_side.port;
 }
 
+void server_leave(struct server *server)
+{
+    atomic_store(&server->leaving, true);
+}
+
 bool server_drain(struct server *server, int64_t mono_deadline_us)
 {
     bool idle;
 
+    server_leave(server);
     lock_take(&server->lock);
     atomic_store(&server->draining, true);
     while (!(idle = atomic_load(&server->running) == 0)) {
@@ -283,6 +293,23 @@ bool server_drain(struct server *server, int64_t mono_deadline_us)
     return idle;
 }
 
+void server_cut(struct server *server)
+{
+    connection_cut(server);
+}
+
+void server_linger(struct server *server)
+{
+    int64_t begun_us = sys_mono_us(), now_us = begun_us;
+
+    while (now_us - begun_us < LINGER_MAX_US &&
+           (now_us - begun_us < LINGER_MIN_US || atomic_load(&server->answering) > 0 ||
+            now_us - atomic_load(&server->touched_us) < LINGER_QUIET_US)) {
+        sys_sleep_us(LINGER_TICK_US);
+        now_us = sys_mono_us();
+    }
+}
+
 void server_stop(struct server **server)
 {
     struct server *it = *server;
@@ -292,6 +319,7 @@ void server_stop(struct server **server)
 
     if (it == NULL)
         return;
+    server_leave(it);
     atomic_store(&it->draining, true);
     /* Each waits for its poll to end, so they wait together. */
     helped = lock_thread(&helper, "http-stop", 256 << 10, side_stop, &it->admin_side,

@@ -204,6 +204,64 @@ static void test_stop_is_quick(void)
     client_close(&client);
 }
 
+/* Not ready, yet serving: then each answer ends its connection. */
+static void test_leave(void)
+{
+    struct toy toy;
+    struct client kept;
+    struct answer answer;
+
+    toy_start(&toy);
+    kept = client_open(toy.port);
+    client_puts(&kept, TOY_HEAD("GET /toy/items/a") "\r\n");
+    client_read(&kept, false, &answer);
+    CHECK_TEXT("before", answer_header(&answer, "Connection"), "keep-alive");
+    answer_fini(&answer);
+    server_leave(toy.server);
+    client_ask(toy.port, "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n", &answer);
+    CHECK_TEXT("not ready", answer.body, "{\"status\":\"not ready\",\"reason\":\"draining\"}");
+    answer_fini(&answer);
+    client_puts(&kept, TOY_HEAD("GET /toy/items/b") "\r\n");
+    client_read(&kept, false, &answer);
+    CHECK_INT("served", answer.status, 200);
+    CHECK_TEXT("and closed", answer_header(&answer, "Connection"), "close");
+    answer_fini(&answer);
+    client_close(&kept);
+    toy_stop(&toy);
+}
+
+/* A body that arrives slowly gets an answer, not a closed connection. */
+static void test_cut(void)
+{
+    struct toy toy;
+    struct client slow;
+    struct answer answer;
+    int64_t begun_us;
+
+    toy_start(&toy);
+    slow = client_open(toy.port);
+    client_puts(&slow, TOY_HEAD("POST /toy/echo") "Content-Length: 100\r\n"
+                                                  "Expect: 100-continue\r\n\r\n");
+    client_read(&slow, true, &answer);
+    CHECK_INT("it is waited for", answer.status, 100);
+    answer_fini(&answer);
+    client_puts(&slow, "{");
+    CHECK_TRUE("not idle", !server_drain(toy.server, sys_mono_us() + SECOND_US / 20));
+    begun_us = sys_mono_us();
+    server_cut(toy.server);
+    client_read(&slow, false, &answer);
+    CHECK_INT("the slow body", answer.status, 503);
+    CHECK_TEXT("closed", answer_header(&answer, "Connection"), "close");
+    answer_fini(&answer);
+    CHECK_TRUE("at once", sys_mono_us() - begun_us < 2 * SECOND_US);
+    CHECK_TRUE("idle", server_drain(toy.server, sys_mono_us() + SECOND_US));
+    begun_us = sys_mono_us();
+    server_linger(toy.server);
+    CHECK_TRUE("a second at most", sys_mono_us() - begun_us < 3 * SECOND_US / 2);
+    client_close(&slow);
+    toy_stop(&toy);
+}
+
 static void test_many_workers(void)
 {
     struct toy toy = {0};
@@ -226,5 +284,5 @@ static void test_many_workers(void)
 }
 
 CHECK_MAIN(CHECK_TEST(test_bad_options), CHECK_TEST(test_bad_spool), CHECK_TEST(test_in_use),
-           CHECK_TEST(test_ipv6), CHECK_TEST(test_drain), CHECK_TEST(test_stop_is_quick),
-           CHECK_TEST(test_many_workers))
+           CHECK_TEST(test_ipv6), CHECK_TEST(test_drain), CHECK_TEST(test_leave),
+           CHECK_TEST(test_cut), CHECK_TEST(test_stop_is_quick), CHECK_TEST(test_many_workers))
