@@ -72,11 +72,17 @@ enum err_code ark_start(struct ark *ark, struct task_service *service, struct er
 
 void ark_halt(struct ark *ark)
 {
-    limiter_stop(ark->limiter);
+    limiter_halt(ark->limiter);
     if (ark->reconciler != NULL)
         reconciler_halt(ark->reconciler);
     if (ark->poller != NULL)
         poller_halt(ark->poller);
+}
+
+void ark_cut(struct ark *ark)
+{
+    ark_halt(ark);
+    limiter_stop(ark->limiter);
 }
 
 void ark_close(struct ark **ark)
@@ -84,7 +90,7 @@ void ark_close(struct ark **ark)
     if (*ark == NULL)
         return;
     if ((*ark)->limiter != NULL)
-        ark_halt(*ark);
+        ark_cut(*ark);
     reconciler_stop(&(*ark)->reconciler);
     poller_stop(&(*ark)->poller);
     directory_close(&(*ark)->directory);

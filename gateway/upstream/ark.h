@@ -29,8 +29,10 @@ FALLIBLE ark_open(struct db *db, struct net *net, const struct crypto_keys *keys
 const struct provider *ark_provider(const struct ark *ark);
 /* Starts the poller and the reconciler on a service that uses this provider. */
 FALLIBLE ark_start(struct ark *ark, struct task_service *service, struct err *err);
-/* Starts no more calls of its own and returns at once; creates still go out. */
+/* Starts no more calls of its own and returns at once; what clients ask still goes out. */
 void ark_halt(struct ark *ark);
+/* Also, no client's cancel waits for its turn any more. Returns at once. */
+void ark_cut(struct ark *ark);
 /* Stops both threads, frees everything; call before net_close. */
 void ark_close(struct ark **ark);
 

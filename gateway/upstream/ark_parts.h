@@ -50,12 +50,15 @@ void limiter_free(struct limiter **limiter);
 /* May a call of this kind start now? Callers of this and of limiter_wait take turns. */
 bool limiter_try(struct limiter *limiter, const struct upstream_account *account,
                  enum limiter_kind kind);
-/* Waits for its turn; false when stopping. */
+/* Waits for its turn; false when halted. */
 bool limiter_wait(struct limiter *limiter, const struct upstream_account *account,
                   enum limiter_kind kind);
-/* Likewise, and false when its turn has not come at deadline_us (monotonic). */
+/* Likewise for a client: false when stopped, or when its turn has not come at deadline_us
+ * (monotonic). */
 bool limiter_wait_until(struct limiter *limiter, const struct upstream_account *account,
                         enum limiter_kind kind, int64_t deadline_us);
+/* The gateway's own calls get no more turns; clients still do. */
+void limiter_halt(struct limiter *limiter);
 /* Ends every wait, now and later. */
 void limiter_stop(struct limiter *limiter);
 

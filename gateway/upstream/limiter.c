@@ -19,7 +19,8 @@ struct limiter {
     struct lock lock;
     struct pace paces[ARK_ACCOUNTS_MAX];
     size_t count;
-    bool stopping;
+    bool halted;   /* the gateway's own calls get no more turns */
+    bool stopping; /* nobody does */
 };
 
 struct limiter *limiter_new(void)
@@ -94,7 +95,7 @@ bool limiter_try(struct limiter *limiter, const struct upstream_account *account
     lock_take(&limiter->lock);
     struct pace *pace = pace_locked(limiter, account->id);
 
-    allowed = !limiter->stopping && now_us >= pace->next_us[kind] &&
+    allowed = !limiter->halted && now_us >= pace->next_us[kind] &&
               (pace->waiting[kind] == 0 || now_us < pace->waiter_next_us[kind]);
     if (allowed)
         pace->next_us[kind] = now_us + spacing_us(account, kind);
@@ -108,8 +109,9 @@ static int64_t turn_us(const struct pace *pace, enum limiter_kind kind)
                                                             : pace->waiter_next_us[kind];
 }
 
-bool limiter_wait_until(struct limiter *limiter, const struct upstream_account *account,
-                        enum limiter_kind kind, int64_t deadline_us)
+/* stop is one of the limiter's. */
+static bool wait_turn(struct limiter *limiter, const struct upstream_account *account,
+                      enum limiter_kind kind, int64_t deadline_us, const bool *stop)
 {
     bool allowed;
 
@@ -117,12 +119,11 @@ bool limiter_wait_until(struct limiter *limiter, const struct upstream_account *
     struct pace *pace = pace_locked(limiter, account->id);
 
     pace->waiting[kind]++;
-    while (!limiter->stopping && sys_mono_us() < deadline_us &&
-           sys_mono_us() < turn_us(pace, kind))
+    while (!*stop && sys_mono_us() < deadline_us && sys_mono_us() < turn_us(pace, kind))
         (void)lock_wait(&limiter->lock,
                         turn_us(pace, kind) < deadline_us ? turn_us(pace, kind) : deadline_us);
     pace->waiting[kind]--;
-    allowed = !limiter->stopping && sys_mono_us() < deadline_us;
+    allowed = !*stop && sys_mono_us() < deadline_us;
     if (allowed) {
         pace->next_us[kind] = sys_mono_us() + spacing_us(account, kind);
         pace->waiter_next_us[kind] = pace->next_us[kind] + spacing_us(account, kind) / 2;
@@ -131,16 +132,30 @@ bool limiter_wait_until(struct limiter *limiter, const struct upstream_account *
     return allowed;
 }
 
+bool limiter_wait_until(struct limiter *limiter, const struct upstream_account *account,
+                        enum limiter_kind kind, int64_t deadline_us)
+{
+    return wait_turn(limiter, account, kind, deadline_us, &limiter->stopping);
+}
+
 bool limiter_wait(struct limiter *limiter, const struct upstream_account *account,
                   enum limiter_kind kind)
 {
-    return limiter_wait_until(limiter, account, kind, INT64_MAX);
+    return wait_turn(limiter, account, kind, INT64_MAX, &limiter->halted);
+}
+
+void limiter_halt(struct limiter *limiter)
+{
+    lock_take(&limiter->lock);
+    limiter->halted = true;
+    lock_signal(&limiter->lock);
+    lock_drop(&limiter->lock);
 }
 
 void limiter_stop(struct limiter *limiter)
 {
     lock_take(&limiter->lock);
-    limiter->stopping = true;
+    limiter->halted = limiter->stopping = true;
     lock_signal(&limiter->lock);
     lock_drop(&limiter->lock);
 }
