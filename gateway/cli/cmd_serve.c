@@ -11,9 +11,21 @@
 #include "gateway/http/http.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The whole stop stays below 30 s, after which supervisors kill. */
+enum {
+    CUT_MIN_US = 2000000, /* to write down and answer what was cut, however short the drain */
+    AFTER_MAX_US = 10000000, /* after the drain, before the rest of the stop is given up */
+    STOP_MAX_US = 29000000,  /* after the signal, likewise */
+    SLICE_US = 20000         /* how late a second signal may be seen */
+};
 
 /* Everything that runs, in the order in which it starts. */
 struct gateway {
@@ -139,24 +151,89 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     return server_start(&options, &gateway->server, err);
 }
 
-/* Nothing new is let in. Sends in flight may end by themselves; those that do not are
- * cut, so that their requests are still answered, with the minted id. */
-static void drain(struct gateway *gateway)
-{
-    int64_t end_us = sys_mono_us() + gateway->config.drain_us;
+/* A stop, from the first signal on. It may not end: a command that runs for minutes cannot
+ * be called back. Then the process does; the store is as safe as in a crash. */
+struct ending {
+    int64_t deadline_us;
+    int asked; /* how often since the first signal: once is haste, twice is for good */
+    atomic_bool over;
+    pthread_t last_resort;
+};
 
-    ark_halt(gateway->ark);
-    if (server_drain(gateway->server, end_us - gateway->config.drain_us / 5))
-        return;
-    net_halt(gateway->net);
-    if (!server_drain(gateway->server, end_us))
-        LOG(LOG_WARN, "drain_incomplete");
+/* True when the operator asks again before the time: 0 only looks. A SIGHUP is no such
+ * wish: the terminal may have closed because it was told to. */
+static bool asked_within(struct ending *ending, int64_t wait_us)
+{
+    const struct timespec wait = {.tv_sec = wait_us / 1000000,
+                                  .tv_nsec = wait_us % 1000000 * 1000};
+    sigset_t signals;
+    bool asked;
+
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    asked = sigtimedwait(&signals, NULL, &wait) > 0;
+    ending->asked += asked;
+    return asked;
 }
 
-static void stop(struct gateway *gateway)
+static void *last_resort_run(void *ctx)
 {
-    if (gateway->server != NULL)
-        drain(gateway);
+    struct ending *ending = ctx;
+
+    while (!atomic_load(&ending->over)) {
+        (void)asked_within(ending, SLICE_US);
+        if (ending->asked >= 2 || sys_mono_us() >= ending->deadline_us) {
+            LOG(LOG_ERROR, "stop_given_up",
+                LOG_TEXT("detail", ending->asked >= 2 ? "asked by signals" : "out of time"));
+            _exit(EXIT_FAILURE);
+        }
+    }
+    return NULL;
+}
+
+/* Until no request runs; false when time is up or the operator is in a hurry. */
+static bool wait_idle(struct server *server, struct ending *ending, int64_t deadline_us)
+{
+    bool idle;
+
+    do {
+        int64_t slice_us = sys_mono_us() + SLICE_US;
+
+        idle = server_drain(server, slice_us < deadline_us ? slice_us : deadline_us);
+    } while (!idle && sys_mono_us() < deadline_us && !asked_within(ending, 0));
+    return idle;
+}
+
+/* Nothing new is let in. Sends in flight may end by themselves; those that do not are
+ * cut, so that their requests are still answered, with the minted id. */
+static void drain(struct gateway *gateway, struct ending *ending)
+{
+    int64_t drain_us = gateway->config.drain_us, cut_us = drain_us / 5;
+    int64_t begun_us = sys_mono_us();
+
+    server_leave(gateway->server);
+    /* In a hurry from the start: what runs has no time to end by itself. */
+    if (gateway->config.drain_delay_us > 0 &&
+        asked_within(ending, gateway->config.drain_delay_us))
+        begun_us = sys_mono_us() - drain_us;
+    ark_halt(gateway->ark);
+    if (!wait_idle(gateway->server, ending, begun_us + drain_us - cut_us)) {
+        ark_cut(gateway->ark);
+        net_halt(gateway->net);
+        server_cut(gateway->server);
+        if (!wait_idle(gateway->server, ending,
+                       sys_mono_us() + (cut_us > CUT_MIN_US ? cut_us : CUT_MIN_US)))
+            LOG(LOG_WARN, "drain_incomplete");
+    }
+    server_linger(gateway->server);
+    /* Nobody waits for what is still asked of Ark. */
+    ark_cut(gateway->ark);
+    net_halt(gateway->net);
+}
+
+static void take_apart(struct gateway *gateway)
+{
     command_socket_stop(&gateway->commands);
     server_stop(&gateway->server);
     ark_close(&gateway->ark);
@@ -168,6 +245,26 @@ static void stop(struct gateway *gateway)
     dir_lock_drop(&gateway->lock);
     crypto_keys_wipe(&gateway->keys);
     net_resolver_close(&gateway->resolver);
+}
+
+/* After the signal. */
+static void end(struct gateway *gateway)
+{
+    struct ending ending = {.deadline_us = sys_mono_us() + STOP_MAX_US};
+    struct err err = {0};
+    int64_t drained_us;
+    bool guarded;
+
+    drain(gateway, &ending);
+    drained_us = sys_mono_us();
+    if (drained_us + AFTER_MAX_US < ending.deadline_us)
+        ending.deadline_us = drained_us + AFTER_MAX_US;
+    guarded = lock_thread(&ending.last_resort, "last-resort", 256 << 10, last_resort_run,
+                          &ending, &err) == ERR_OK;
+    take_apart(gateway);
+    atomic_store(&ending.over, true);
+    if (guarded)
+        (void)pthread_join(ending.last_resort, NULL);
 }
 
 static void wait_for_signal(const sigset_t *signals)
@@ -223,8 +320,10 @@ static enum err_code run_serve(struct cli_ctx *ctx, struct err *err)
     if (rc == ERR_OK) {
         print_ready(&gateway);
         wait_for_signal(&signals);
+        end(&gateway);
+    } else {
+        take_apart(&gateway);
     }
-    stop(&gateway);
     return rc;
 }
 

@@ -45,6 +45,8 @@ static const struct config_key keys[] = {
              "whose X-Forwarded-For is believed: address[/bits];..."),
     KEY(drain, CONFIG_DURATION, drain_us, SECOND, 25 * SECOND, "25s",
         "how long running requests may take after SIGTERM"),
+    KEY(drain_delay, CONFIG_DURATION, drain_delay_us, 0, 12500 * MS, "0s",
+        "of that, how long new ones are still served, at most half"),
     KEY(allow_private_network, CONFIG_BOOL, allow_private_network, 0, 0, "false",
         "for developers: callbacks may lead to private addresses"),
     KEY(connect_timeout, CONFIG_DURATION, tasks.connect_us, 10 * MS, 60 * SECOND, "5s",
@@ -146,6 +148,8 @@ enum err_code serve_config_load(const char *listen, const char *admin_listen,
         if (flags[i].value != NULL)
             TRY(config_set(keys, COUNT_OF(keys), flags[i].name, flags[i].value, &config, err));
     }
+    if (config.drain_delay_us > config.drain_us / 2)
+        return err_set(err, ERR_CONFIG, "drain_delay must be at most half of drain");
     config.ark.connect_us = config.tasks.connect_us;
     *ret_config = config;
     return ERR_OK;

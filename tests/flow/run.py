@@ -25,7 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 LIMIT_S = 120
 if os.environ.get("ARKGATE_TEST_FULL") == "1":
-    LIMIT_S += 60  # tests/edge/test_served.py: a body of 64 MiB at 1 MB/s
+    LIMIT_S += 240  # tests/edge/test_drain.py: 50 stops; test_served.py: 64 MiB at 1 MB/s
 if "TSAN_OPTIONS" in os.environ and "tsan" in os.environ.get("ARKGATE_BIN", ""):
     LIMIT_S = 400
 
