@@ -290,14 +290,20 @@ static void print_ready(const struct gateway *gateway)
 static enum err_code run_serve(struct cli_ctx *ctx, struct err *err)
 {
     struct gateway gateway = {.lock = -1};
+    const struct serve_flag flags[] = {
+        {"listen", cli_value(ctx, "listen")},
+        {"admin_listen", cli_value(ctx, "admin-listen")},
+        {"workers", cli_value(ctx, "workers")},
+        {"public_url", cli_value(ctx, "public-url")},
+        {"log_level", cli_value(ctx, "log-level")},
+        {"allow_private_network", cli_flag(ctx, "allow-private-network") ? "true" : NULL},
+        {"tls_cert", cli_value(ctx, "tls-cert")},
+        {"tls_key", cli_value(ctx, "tls-key")},
+    };
     enum log_level level;
     sigset_t signals;
 
-    TRY(serve_config_load(
-        cli_value(ctx, "listen"), cli_value(ctx, "admin-listen"), cli_value(ctx, "workers"),
-        cli_value(ctx, "public-url"), cli_value(ctx, "log-level"),
-        cli_flag(ctx, "allow-private-network") ? "true" : NULL, cli_value(ctx, "tls-cert"),
-        cli_value(ctx, "tls-key"), cli_value(ctx, "set"), &gateway.config, err));
+    TRY(serve_config_load(flags, COUNT_OF(flags), cli_value(ctx, "set"), &gateway.config, err));
     if (!log_level_parse(str_from(gateway.config.log_level), &level))
         return err_set(err, ERR_CONFIG, "log_level must be error, warn, info or debug");
     log_set_level(level);

@@ -118,21 +118,11 @@ static enum err_code apply_pairs(const char *set, struct serve_config *config, s
     return ERR_OK;
 }
 
-enum err_code serve_config_load(const char *listen, const char *admin_listen,
-                                const char *workers, const char *public_url,
-                                const char *log_level, const char *allow_private_network,
-                                const char *tls_cert, const char *tls_key, const char *set,
-                                struct serve_config *ret_config, struct err *err)
+enum err_code serve_config_load(const struct serve_flag *flags, size_t flag_count,
+                                const char *set, struct serve_config *ret_config,
+                                struct err *err)
 {
     const char *path = getenv("ARKGATE_CONFIG");
-    const struct {
-        const char *name, *value;
-    } flags[] = {
-        {"listen", listen},       {"admin_listen", admin_listen},
-        {"workers", workers},     {"public_url", public_url},
-        {"log_level", log_level}, {"allow_private_network", allow_private_network},
-        {"tls_cert", tls_cert},   {"tls_key", tls_key},
-    };
     struct serve_config config;
 
     memset(&config, 0, sizeof(config));
@@ -144,7 +134,7 @@ enum err_code serve_config_load(const char *listen, const char *admin_listen,
     TRY(config_environment(keys, COUNT_OF(keys), others, &config, err));
     if (set != NULL)
         TRY(apply_pairs(set, &config, err));
-    for (size_t i = 0; i < COUNT_OF(flags); i++) {
+    for (size_t i = 0; i < flag_count; i++) {
         if (flags[i].value != NULL)
             TRY(config_set(keys, COUNT_OF(keys), flags[i].name, flags[i].value, &config, err));
     }

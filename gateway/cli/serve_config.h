@@ -21,12 +21,13 @@ struct serve_config {
 
 /* serve_config.c -------------------------------------------------------------- */
 
-/* Reads ARKGATE_CONFIG's file, the environment and the line's flags and --set
- * pairs ("name=value"). ERR_CONFIG names the place. */
-FALLIBLE serve_config_load(const char *listen, const char *admin_listen, const char *workers,
-                           const char *public_url, const char *log_level,
-                           const char *allow_private_network, const char *tls_cert,
-                           const char *tls_key, const char *set,
+/* A setting that has an option of its own on the line; value NULL: not given. */
+struct serve_flag {
+    const char *name, *value;
+};
+/* Reads ARKGATE_CONFIG's file, the environment, the line's --set pairs ("name=value") and
+ * its flags. ERR_CONFIG names the place. */
+FALLIBLE serve_config_load(const struct serve_flag *flags, size_t flag_count, const char *set,
                            struct serve_config *ret_config, struct err *err);
 /* Calls visit for every key, for help and the manual. */
 void serve_config_each(void (*visit)(const struct config_key *key, void *ctx), void *ctx);

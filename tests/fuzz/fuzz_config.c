@@ -45,7 +45,7 @@ static void check_load(const char *set)
     struct serve_config config;
     struct err err;
 
-    if (serve_config_load(NULL, NULL, NULL, NULL, NULL, NULL, set, &config, &err) == ERR_OK) {
+    if (serve_config_load(NULL, 0, set, &config, &err) == ERR_OK) {
         serve_config_each(check_setting, &config);
     } else {
         ASSERT(err.code == ERR_CONFIG);
@@ -98,7 +98,7 @@ static void check_sizes(const struct model *model)
     int width = 0, height = 0;
     struct err err;
 
-    ASSERT(catalogue_lists(model->resolutions, str_from(model->resolution)));
+    ASSERT(str_has_word(model->resolutions, str_from(model->resolution)));
     ASSERT(model->duration_min <= model->duration_max);
     if (model->sizes[0] == '\0') {
         ASSERT(!model->sold);
