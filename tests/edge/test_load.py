@@ -141,7 +141,7 @@ def test_stalled_body(ctx):
     with Wire(inst.serve.url) as wire:
         wire.send(create(inst.token, b"", [f"Content-Length: {8 * MIB}"], length=False) + b" " * (4 * MIB))
         took = wait_ended(ctx, "a stalled body", [wire], 4 * TIME_S)
-        ctx.true("in time", TIME_S - 0.5 < took < TIME_S + 1.5, took)
+        ctx.true("in time", TIME_S - 0.5 < took < TIME_S + 2.5, took)  # half a second, and one of reading on
         ctx.true("408", wire.bytes.startswith(b"HTTP/1.1 408 "), wire.bytes)
 
 
