@@ -24,7 +24,8 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 LIMIT_S = 120
-if os.environ.get("ARKGATE_TEST_FULL") == "1":
+FULL = os.environ.get("ARKGATE_TEST_FULL") == "1"  # files that end in _full are run then alone
+if FULL:
     LIMIT_S += 240  # tests/edge/test_drain.py: 50 stops; test_served.py: 64 MiB at 1 MB/s
 if "TSAN_OPTIONS" in os.environ and "tsan" in os.environ.get("ARKGATE_BIN", ""):
     LIMIT_S = 400
@@ -189,7 +190,8 @@ def main(arguments):
         return run_file(arguments[1])
     paths = [p for folder in (HERE, *(os.path.join(os.path.dirname(HERE), name) for name in ("isolation", "edge")))
              for p in sorted(glob.glob(os.path.join(folder, "test_*.py")))
-             if not arguments or any(a in p for a in map(os.path.basename, arguments))]
+             if (any(a in p for a in map(os.path.basename, arguments)) if arguments
+                 else FULL or not p.endswith("_full.py"))]
     passed = failed = skipped = 0
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         for path, (text, seconds) in zip(paths, pool.map(start_file, paths)):
