@@ -190,8 +190,13 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
 /* sys.c ---------------------------------------------------------------- */
 
-/* Wall clock in microseconds since 1970. The only place that reads it. */
+/* Wall clock in microseconds since 1970, as every gateway on one database tells it: the
+ * local clock plus the offset below. */
 int64_t sys_now_us(void);
+/* This machine's clock alone. */
+int64_t sys_local_us(void);
+/* What to add to the local clock; 0 until said otherwise. Thread-safe. */
+void sys_set_wall_offset(int64_t offset_us);
 /* Monotonic microseconds, for deadlines and durations. */
 int64_t sys_mono_us(void);
 /* Sleeps; may return early on a signal. */

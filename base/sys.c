@@ -6,12 +6,12 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #ifdef ARKGATE_TEST
 #include <fcntl.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,18 +32,26 @@ int64_t sys_mono_us(void)
 }
 
 #ifdef ARKGATE_TEST
-/* The file named by ARKGATE_CLOCK holds an offset in microseconds; it is read
- * again when the last look is older than 50 ms. */
-static int64_t clock_offset_us(void)
+struct clock_file {
+    const char *variable; /* names the file */
+    _Atomic int64_t offset_us, next_look_us;
+};
+
+/* The time for every gateway, and an error of this machine's clock alone. */
+static struct clock_file moved_clock = {"ARKGATE_CLOCK", 0, 0};
+static struct clock_file wrong_clock = {"ARKGATE_CLOCK_SKEW", 0, 0};
+
+/* The file holds an offset in microseconds; it is read again when the last look is older
+ * than 50 ms. */
+static int64_t clock_offset_us(struct clock_file *clock)
 {
-    static _Atomic int64_t offset_us, next_look_us;
-    const char *path = getenv("ARKGATE_CLOCK");
+    const char *path = getenv(clock->variable);
     int64_t now_us = sys_mono_us();
     char text[32] = "";
 
-    if (path == NULL || now_us < atomic_load(&next_look_us))
-        return atomic_load(&offset_us);
-    atomic_store(&next_look_us, now_us + 50000);
+    if (path == NULL || now_us < atomic_load(&clock->next_look_us))
+        return atomic_load(&clock->offset_us);
+    atomic_store(&clock->next_look_us, now_us + 50000);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         ssize_t len = read(fd, text, sizeof(text) - 1);
@@ -51,9 +59,9 @@ static int64_t clock_offset_us(void)
 
         (void)close(fd);
         if (len > 0 && str_to_i64(str_trim((struct str){text, (size_t)len}), &offset))
-            atomic_store(&offset_us, offset);
+            atomic_store(&clock->offset_us, offset);
     }
-    return atomic_load(&offset_us);
+    return atomic_load(&clock->offset_us);
 }
 
 bool sys_fault(const char *name)
@@ -75,13 +83,30 @@ bool sys_fault(const char *name)
 }
 #endif
 
-int64_t sys_now_us(void)
+static _Atomic int64_t wall_offset_us;
+
+void sys_set_wall_offset(int64_t offset_us)
+{
+    atomic_store(&wall_offset_us, offset_us);
+}
+
+int64_t sys_local_us(void)
 {
 #ifdef ARKGATE_TEST
-    return clock_us(CLOCK_REALTIME) + clock_offset_us();
+    return clock_us(CLOCK_REALTIME) + clock_offset_us(&wrong_clock);
 #else
     return clock_us(CLOCK_REALTIME);
 #endif
+}
+
+int64_t sys_now_us(void)
+{
+    int64_t now_us = sys_local_us() + atomic_load(&wall_offset_us);
+
+#ifdef ARKGATE_TEST
+    now_us += clock_offset_us(&moved_clock);
+#endif
+    return now_us;
 }
 
 void sys_sleep_us(int64_t us)

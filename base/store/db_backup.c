@@ -2,7 +2,7 @@
 /* Backups: one complete file, never a half-written one under its final name, and
  * checked before it is trusted. A flipped bit inside a value leaves the structure
  * intact and is not found here; for money rows the ledger's hash chain finds it. */
-#include "base/store/db_private.h"
+#include "base/store/sqlite_private.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static FALLIBLE vacuum_into(struct db_conn *conn, const char *target, struct err
     CLEANUP(db_done) struct db_stmt *st = NULL;
     char name[PATH_SIZE + 2];
 
-    /* As in db_conn_open: never a URI. */
+    /* As in sqlite_conn_open: never a URI. */
     (void)snprintf(name, sizeof(name), "%s%s", target[0] == '/' ? "" : "./", target);
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_text(st, 1, str_from(name));
@@ -91,7 +91,7 @@ static FALLIBLE check_content(struct db_conn *conn, struct err *err)
 
     TRY(expect_clean(conn, integrity, true, err));
     TRY(expect_clean(conn, references, false, err));
-    TRY(db_conn_schema(conn, &version, err));
+    TRY(sqlite_conn_schema(conn, &version, err));
     if (version == 0)
         return err_set(err, ERR_MISMATCH, "the backup is an empty database");
     if (version > db_schema_version())
@@ -111,9 +111,9 @@ FALLIBLE db_backup_create(const char *path, const char *target, struct err *err)
         return err_set(err, ERR_CONFLICT, "%s exists already", target);
     if (!db_file_exists(path))
         return err_set(err, ERR_NOT_FOUND, "%s does not exist", path);
-    TRY(db_conn_open(path, NULL, DB_ROLE_READER, BUSY_US, &conn, err));
+    TRY(sqlite_conn_open(path, NULL, DB_ROLE_READER, BUSY_US, &conn, err));
     TRY(scratch_init(&scratch, target, err));
-    TRY(db_conn_script(conn, "PRAGMA query_only=OFF", err));
+    TRY(sqlite_conn_script(conn, "PRAGMA query_only=OFF", err));
     conn->trusted = true; /* VACUUM INTO attaches its target */
     TRY(vacuum_into(conn, scratch.path, err));
     TRY(db_file_sync(scratch.path, err));
@@ -126,7 +126,7 @@ FALLIBLE db_backup_verify(const char *path, struct err *err)
 
     if (!db_file_exists(path))
         return err_set(err, ERR_NOT_FOUND, "%s does not exist", path);
-    enum err_code code = db_conn_open(path, NULL, DB_ROLE_READER, BUSY_US, &conn, err);
+    enum err_code code = sqlite_conn_open(path, NULL, DB_ROLE_READER, BUSY_US, &conn, err);
     if (code == ERR_OK) {
         conn->trusted = true; /* the checks are pragmas */
         code = check_content(conn, err);

@@ -1,206 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One SQLite connection: how it is opened, how its result codes become our
- * errors, and how a closure runs on it. Transactions are the callers'. */
+/* How a closure runs on a connection of either engine. Transactions are the callers'. */
 #include "base/store/db_private.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* Rows hold requests and answers of the model service, a few kB each; the
- * largest kept body is far below this. */
-#define VALUE_MAX_BYTES (64 << 20)
-/* As much of a statement as fits into err.detail beside SQLite's own message. */
-#define SQL_SHOWN 80
-
-static const char *const verb_sql[DB_VERB_COUNT] = {
-    [DB_BEGIN] = "BEGIN",
-    [DB_BEGIN_WRITE] = "BEGIN IMMEDIATE",
-    [DB_COMMIT] = "COMMIT",
-    [DB_ROLLBACK] = "ROLLBACK",
-    [DB_SAVEPOINT] = "SAVEPOINT closure",
-    [DB_ROLLBACK_TO] = "ROLLBACK TO closure",
-    [DB_RELEASE] = "RELEASE closure",
-};
-
-/* A full fsync per commit; no checkpoint but the writer's own; nothing mapped
- * (an I/O error would be a signal); sorts stay off the disk. */
-static const char common_sql[] = "PRAGMA foreign_keys=ON;"
-                                 "PRAGMA trusted_schema=OFF;"
-                                 "PRAGMA synchronous=FULL;"
-                                 "PRAGMA wal_autocheckpoint=0;"
-                                 "PRAGMA mmap_size=0;"
-                                 "PRAGMA temp_store=MEMORY;";
-
-static const char *const role_sql[] = {
-    /* The log's file is cut to 64 MiB, giving back what a long reader cost. */
-    [DB_ROLE_WRITER] = "PRAGMA cache_size=-8000; PRAGMA journal_size_limit=67108864;",
-    [DB_ROLE_READER] = "PRAGMA cache_size=-2000; PRAGMA query_only=ON;",
-    /* A migration may rebuild a table that others refer to; it checks at its end. */
-    [DB_ROLE_TOOL] = "PRAGMA cache_size=-8000; PRAGMA foreign_keys=OFF;",
-};
 
 static _Thread_local bool inside_closure;
 
-/* A closure that ended its own transaction would end its neighbours' as well. */
-static int authorize(void *ctx, int action, const char *a, const char *b, const char *c,
-                     const char *d)
+void db_conn_init(struct db_conn *conn, const struct db_engine *engine)
 {
-    const struct db_conn *conn = ctx;
-
-    (void)a, (void)b, (void)c, (void)d;
-    if (conn->trusted)
-        return SQLITE_OK;
-    switch (action) {
-    case SQLITE_TRANSACTION:
-    case SQLITE_SAVEPOINT:
-    case SQLITE_ATTACH:
-    case SQLITE_DETACH:
-    case SQLITE_PRAGMA:
-        return SQLITE_DENY;
-    default:
-        return SQLITE_OK;
-    }
-}
-
-static enum err_code code_of(int result)
-{
-    switch (result & 0xff) {
-    case SQLITE_CONSTRAINT:
-        return ERR_CONFLICT;
-    case SQLITE_FULL:
-        return ERR_UNAVAILABLE;
-    case SQLITE_BUSY:
-    case SQLITE_PROTOCOL: /* lost a race for a lock a hundred times */
-        return ERR_BUSY;
-    case SQLITE_IOERR:
-        return ERR_IO;
-    default:
-        return ERR_INTERNAL;
-    }
-}
-
-/* Failures that may be a neighbour's fault or pass by themselves. */
-static bool is_engine_failure(int result)
-{
-    switch (result & 0xff) {
-    case SQLITE_FULL:
-    case SQLITE_BUSY:
-    case SQLITE_PROTOCOL:
-    case SQLITE_IOERR:
-    case SQLITE_NOMEM:
-    case SQLITE_CANTOPEN:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* A file system without shared memory would silently keep the old mode. */
-static FALLIBLE use_wal(struct db_conn *conn, struct err *err)
-{
-    static const char sql[] = "PRAGMA journal_mode=WAL";
-    sqlite3_stmt *stmt = NULL;
-    bool is_wal = false;
-
-    int result = sqlite3_prepare_v2(conn->sqlite, sql, -1, &stmt, NULL);
-    if (result == SQLITE_OK)
-        result = sqlite3_step(stmt);
-    if (result == SQLITE_ROW) {
-        const char *mode = (const char *)sqlite3_column_text(stmt, 0);
-        is_wal = mode != NULL && strcmp(mode, "wal") == 0;
-        result = sqlite3_step(stmt);
-    }
-    (void)sqlite3_finalize(stmt);
-    if (result != SQLITE_DONE)
-        return db_conn_error(conn, result, sql, err);
-    if (!is_wal)
-        return err_detail(err, ERR_IO, "the file system cannot hold a write-ahead log");
-    return ERR_OK;
-}
-
-static FALLIBLE configure(struct db_conn *conn, enum db_role role, int64_t busy_us,
-                          struct err *err)
-{
-    sqlite3 *sqlite = conn->sqlite;
-
-    int result = sqlite3_busy_timeout(sqlite, (int)(busy_us / 1000));
-    if (result == SQLITE_OK)
-        result = sqlite3_db_config(sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (result == SQLITE_OK && role == DB_ROLE_READER)
-        result = sqlite3_db_config(sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    if (result == SQLITE_OK)
-        result = sqlite3_set_authorizer(sqlite, authorize, conn);
-    if (result != SQLITE_OK)
-        return db_conn_error(conn, result, NULL, err);
-    (void)sqlite3_limit(sqlite, SQLITE_LIMIT_LENGTH, VALUE_MAX_BYTES);
-    TRY(db_conn_script(conn, common_sql, err));
-    TRY(db_conn_script(conn, role_sql[role], err));
-    return role == DB_ROLE_READER ? ERR_OK : use_wal(conn, err);
-}
-
-/* sql selects one integer. */
-static FALLIBLE get_number(struct db_conn *conn, const char *sql, int64_t *ret_number,
-                           struct err *err)
-{
-    sqlite3_stmt *stmt = NULL;
-
-    int result = sqlite3_prepare_v2(conn->sqlite, sql, -1, &stmt, NULL);
-    if (result == SQLITE_OK)
-        result = sqlite3_step(stmt);
-    if (result == SQLITE_ROW) {
-        *ret_number = sqlite3_column_int64(stmt, 0);
-        (void)sqlite3_finalize(stmt);
-        return ERR_OK;
-    }
-    enum err_code code = result == SQLITE_DONE
-                             ? err_detail(err, ERR_INTERNAL, "no row: %s", sql)
-                             : db_conn_error(conn, result, sql, err);
-    (void)sqlite3_finalize(stmt);
-    return code;
-}
-
-/* Puts the file's name and our code around SQLite's reason. */
-static enum err_code cannot_open(const struct db_conn *conn, const char *path, struct err *err)
-{
-    int result = conn->sqlite != NULL ? sqlite3_errcode(conn->sqlite) & 0xff : SQLITE_NOMEM;
-    enum err_code code = ERR_IO;
-    struct err cause = *err;
-
-    if (result == SQLITE_NOTADB || result == SQLITE_CORRUPT)
-        code = ERR_MISMATCH;
-    if (cause.code == ERR_BUSY)
-        code = ERR_BUSY;
-    (void)err_set(err, code, "the database %s cannot be opened", path);
-    str_copy_cut(err->detail, sizeof(err->detail), str_from(cause.detail));
-    return code;
-}
-
-FALLIBLE db_conn_open(const char *path, const char *vfs, enum db_role role, int64_t busy_us,
-                      struct db_conn **ret_conn, struct err *err)
-{
-    CLEANUP(db_conn_close) struct db_conn *conn = calloc(1, sizeof(*conn));
-    char name[4096 + 2]; /* PATH_MAX and "./" */
-
-    if (conn == NULL)
-        return err_detail(err, ERR_UNAVAILABLE, "out of memory for a connection");
-    /* Debian's SQLite reads "file:…" as a URI with options of its own. */
-    int len = snprintf(name, sizeof(name), "%s%s", path[0] == '/' ? "" : "./", path);
-    if (len < 0 || (size_t)len >= sizeof(name))
-        return err_set(err, ERR_CONFIG, "the database's path is too long");
-
-    conn->trusted = true;
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-                (role == DB_ROLE_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
-    int result = sqlite3_open_v2(name, &conn->sqlite, flags, vfs);
-    if (result != SQLITE_OK)
-        (void)db_conn_error(conn, result, NULL, err);
-    if (result != SQLITE_OK || configure(conn, role, busy_us, err) != ERR_OK)
-        return cannot_open(conn, path, err);
-    conn->trusted = role == DB_ROLE_TOOL;
-    *ret_conn = conn;
-    conn = NULL;
-    return ERR_OK;
+    conn->engine = engine;
 }
 
 void db_conn_close(struct db_conn **conn_ref)
@@ -211,63 +19,7 @@ void db_conn_close(struct db_conn **conn_ref)
         return;
     *conn_ref = NULL;
     db_stmt_drop_cache(conn);
-    for (int i = 0; i < DB_VERB_COUNT; i++)
-        (void)sqlite3_finalize(conn->verbs[i]);
-    ASSERT(sqlite3_close(conn->sqlite) == SQLITE_OK);
-    free(conn);
-}
-
-int db_conn_verb(struct db_conn *conn, enum db_verb verb)
-{
-    if (conn->verbs[verb] == NULL) {
-        bool trusted = conn->trusted;
-        conn->trusted = true;
-        int result = sqlite3_prepare_v3(conn->sqlite, verb_sql[verb], -1,
-                                        SQLITE_PREPARE_PERSISTENT, &conn->verbs[verb], NULL);
-        conn->trusted = trusted;
-        if (result != SQLITE_OK)
-            return result;
-    }
-    int result = sqlite3_step(conn->verbs[verb]);
-    (void)sqlite3_reset(conn->verbs[verb]);
-    return result == SQLITE_DONE ? SQLITE_OK : result;
-}
-
-FALLIBLE db_conn_script(struct db_conn *conn, const char *sql, struct err *err)
-{
-    bool trusted = conn->trusted;
-
-    conn->trusted = true;
-    int result = sqlite3_exec(conn->sqlite, sql, NULL, NULL, NULL);
-    conn->trusted = trusted;
-    return result == SQLITE_OK ? ERR_OK : db_conn_error(conn, result, sql, err);
-}
-
-bool db_conn_in_transaction(const struct db_conn *conn)
-{
-    return sqlite3_get_autocommit(conn->sqlite) == 0;
-}
-
-void db_conn_rollback(struct db_conn *conn)
-{
-    /* After SQLITE_FULL and its like the transaction may be gone already, and
-     * then ROLLBACK itself would be an error. */
-    if (db_conn_in_transaction(conn))
-        (void)db_conn_verb(conn, DB_ROLLBACK);
-    ASSERT(!db_conn_in_transaction(conn));
-}
-
-enum err_code db_conn_error(const struct db_conn *conn, int result, const char *sql,
-                            struct err *err)
-{
-    const char *what = conn->sqlite != NULL ? sqlite3_errmsg(conn->sqlite) : "out of memory";
-
-    /* The connection's message belongs to its last call; ours may be older. */
-    if (conn->sqlite == NULL || sqlite3_extended_errcode(conn->sqlite) != result)
-        what = sqlite3_errstr(result);
-    return err_detail(err, code_of(result), "%s%s (%d)%s%.*s",
-                      (result & 0xff) == SQLITE_FULL ? "out of disk space: " : "", what, result,
-                      sql != NULL ? ": " : "", SQL_SHOWN, sql != NULL ? sql : "");
+    conn->engine->close(conn);
 }
 
 void db_conn_note(struct db_conn *conn, const struct err *err)
@@ -276,18 +28,11 @@ void db_conn_note(struct db_conn *conn, const struct err *err)
         conn->failed = *err;
 }
 
-enum err_code db_conn_failed(struct db_conn *conn, int result, const char *sql, struct err *err)
-{
-    (void)db_conn_error(conn, result, sql, err);
-    db_conn_note(conn, err);
-    conn->engine_failed |= is_engine_failure(result);
-    return err->code;
-}
-
 FALLIBLE db_conn_run(struct db_conn *conn, db_fn fn, void *ctx, struct err *err)
 {
     memset(&conn->failed, 0, sizeof(conn->failed));
     conn->engine_failed = false;
+    conn->begun = 0;
     memset(err, 0, sizeof(*err));
 
     inside_closure = true;
@@ -295,7 +40,8 @@ FALLIBLE db_conn_run(struct db_conn *conn, db_fn fn, void *ctx, struct err *err)
     inside_closure = false;
 
     bool kept = db_stmt_reclaim(conn);
-    if (code == ERR_OK && conn->failed.code != ERR_OK) {
+    /* The first failure is the cause of what the closure made of it. */
+    if (conn->failed.code != ERR_OK) {
         *err = conn->failed;
         return err->code;
     }
@@ -309,23 +55,4 @@ FALLIBLE db_conn_run(struct db_conn *conn, db_fn fn, void *ctx, struct err *err)
 bool db_conn_inside(void)
 {
     return inside_closure;
-}
-
-FALLIBLE db_conn_schema(struct db_conn *conn, int *ret_version, struct err *err)
-{
-    int64_t tables = 0, versions = 0, version = 0;
-
-    TRY(get_number(conn, "SELECT COUNT(*) FROM sqlite_schema", &tables, err));
-    TRY(get_number(conn,
-                   "SELECT COUNT(*) FROM sqlite_schema"
-                   " WHERE type = 'table' AND name = 'schema_version'",
-                   &versions, err));
-    if (versions == 0 && tables != 0)
-        return err_set(err, ERR_CONFIG, "the file holds another program's database");
-    if (versions != 0)
-        TRY(get_number(conn, "SELECT version FROM schema_version WHERE id = 1", &version, err));
-    if (version < 0 || version > INT32_MAX)
-        return err_set(err, ERR_CONFIG, "the database's schema version is not valid");
-    *ret_version = (int)version;
-    return ERR_OK;
 }

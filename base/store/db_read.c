@@ -23,7 +23,7 @@ struct db_readers {
     int max;
     struct ticket *first;
     struct ticket **last;
-    int64_t busy_us;
+    struct db_options options; /* its texts are copies */
     char *path;
     char *vfs;
 };
@@ -37,7 +37,7 @@ FALLIBLE db_readers_new(const struct db_options *options, struct db_readers **re
         return err_detail(err, ERR_UNAVAILABLE, "out of memory for the readers");
     lock_init(&readers->lock);
     readers->max = options->readers > 0 ? options->readers : READERS;
-    readers->busy_us = options->busy_us;
+    readers->options = *options;
     readers->last = &readers->first;
     readers->idle = calloc((size_t)readers->max, sizeof(struct db_conn *));
     readers->path = strdup(options->path);
@@ -45,6 +45,8 @@ FALLIBLE db_readers_new(const struct db_options *options, struct db_readers **re
     if (readers->idle == NULL || readers->path == NULL ||
         (options->vfs != NULL && readers->vfs == NULL))
         return err_detail(err, ERR_UNAVAILABLE, "out of memory for the readers");
+    readers->options.path = readers->path;
+    readers->options.vfs = readers->vfs;
     *ret_readers = readers;
     readers = NULL;
     return ERR_OK;
@@ -70,7 +72,7 @@ void db_readers_free(struct db_readers **readers_ref)
 /* Waits to be handed a connection or the right to one; false at the deadline. */
 static bool wait_in_line(struct db_readers *readers, struct ticket *ticket)
 {
-    if (db_waiter_wait(&ticket->waiter, sys_mono_us() + readers->busy_us))
+    if (db_waiter_wait(&ticket->waiter, sys_mono_us() + readers->options.busy_us))
         return true;
 
     lock_take(&readers->lock);
@@ -114,7 +116,7 @@ FALLIBLE db_readers_borrow(struct db_readers *readers, struct db_conn **ret_conn
     struct ticket ticket = {0};
     bool granted = true, queued = false;
 
-    db_waiter_init(&ticket.waiter);
+    db_waiter_init(&ticket.waiter, 1);
     lock_take(&readers->lock);
     if (readers->out < readers->max) {
         readers->out++;
@@ -132,9 +134,12 @@ FALLIBLE db_readers_borrow(struct db_readers *readers, struct db_conn **ret_conn
     if (!granted)
         return err_set(err, ERR_BUSY, "too many requests are reading, try again");
 
+    const struct db_engine *engine = db_engine_of(readers->path);
+    if (ticket.conn != NULL && engine->is_alive != NULL && !engine->is_alive(ticket.conn))
+        db_conn_close(&ticket.conn);
     if (ticket.conn == NULL) {
-        enum err_code code = db_conn_open(readers->path, readers->vfs, DB_ROLE_READER,
-                                          readers->busy_us, &ticket.conn, err);
+        enum err_code code =
+            engine->open(&readers->options, DB_ROLE_READER, &ticket.conn, err);
         if (code != ERR_OK) {
             pass_on(readers, NULL);
             return code;

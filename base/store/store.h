@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One SQL interface. Writers are closures that one thread runs in groups, each
- * in its own savepoint, one fsync for the group; readers borrow a pooled
- * connection for one snapshot. Statements are prepared once per connection,
- * parameters are $1…$n and bound by name, a step has three outcomes. */
+/* One SQL interface over two engines, SQLite in a file and a PostgreSQL server. Writers
+ * are closures that few threads run in groups, each in its own savepoint, one commit for
+ * the group; readers borrow a pooled connection for one snapshot. Statements are prepared
+ * once per connection, parameters are $1…$n, a step has three outcomes. */
 #ifndef ARKGATE_BASE_STORE_H
 #define ARKGATE_BASE_STORE_H
 
 #include "base/base.h"
 
-struct db;      /* a database: writer thread, reader pool; thread-safe */
+struct db;      /* a database: writer threads, reader pool; thread-safe */
 struct db_conn; /* a connection inside a closure; valid until it returns */
 struct db_stmt; /* a prepared statement, borrowed from the connection */
 
 /* db.c ----------------------------------------------------------------- */
 
 struct db_options {
-    const char *path; /* SQLite file */
-    bool read_only;   /* no writer thread; db_write answers ERR_INTERNAL */
+    const char *path; /* a SQLite file, or a postgresql:// URL without a password */
+    bool read_only;   /* no writer threads; db_write answers ERR_INTERNAL */
     int readers;      /* pooled readers; 0 means 8 */
     int queue_max;    /* closures waiting; beyond it db_write is ERR_BUSY; 0 means 4096 */
-    int group_max;    /* closures per commit; 0 means 128 */
+    int group_max;    /* closures per commit; 0 means 128, on PostgreSQL 48 */
     int64_t busy_us;  /* longest wait for a pooled reader; 0 means 5 s */
+    int64_t clock_us; /* PostgreSQL: between looks at the server's clock; 0 means 30 s */
     const char *vfs;  /* tests only; NULL: SQLite's own */
 };
 
@@ -29,21 +30,51 @@ struct db_options {
  * ERR_OK rolls back this closure alone. */
 typedef enum err_code (*db_fn)(struct db_conn *conn, void *ctx, struct err *err);
 
-/* Opens an existing database (db_migrate creates one). ERR_CONFIG when its schema
- * is newer than this program, ERR_IO otherwise. */
+/* Whose rows a closure decides on. A tenant's id: nobody else decides on that tenant's
+ * rows before it is committed, whichever process he is in. SQLite runs one closure at a
+ * time; PostgreSQL many, so a wrong lane is a race there. */
+enum {
+    DB_ALL = 0,   /* rows of any tenant, or the installation's: alone in the database */
+    DB_APART = -1 /* rows that each statement decides on by itself: leases, paces */
+};
+
+/* Is it a server's URL, and not a file's path? */
+bool db_is_server(const char *path);
+/* Opens an existing database (db_migrate creates one). ERR_CONFIG when its schema is
+ * not this program's, or a server refuses us; ERR_UNAVAILABLE when none answers; ERR_IO
+ * otherwise. A server's clock becomes this process's wall time (sys_set_wall_offset). */
 FALLIBLE db_open(const struct db_options *options, struct db **ret_db, struct err *err);
 /* Finishes queued writes, checkpoints (writer only) and closes. */
 void db_close(struct db **db);
 /* Runs fn in a transaction and returns when it is on disk, or failed: then it is
  * absent, now and after a crash. One exception: ERR_IO whose detail begins "outcome
- * open" means that the disk broke under the commit's last sync and stayed broken;
- * the change is absent now, and the next start may find it. */
-FALLIBLE db_write(struct db *db, db_fn fn, void *ctx, struct err *err);
+ * open" means that the disk broke under the commit's last sync and stayed broken, or
+ * that the server was lost in a COMMIT and did not come back to tell; the change may be
+ * found later. */
+FALLIBLE db_write(struct db *db, int64_t lane, db_fn fn, void *ctx, struct err *err);
+/* Several at once, each as if by db_write: they share commits and end together. */
+struct db_job {
+    int64_t lane;
+    db_fn fn;
+    void *ctx;
+    enum err_code code; /* result, */
+    struct err err;     /* and why, unless that is ERR_OK */
+};
+void db_write_jobs(struct db *db, struct db_job *jobs, size_t count);
 /* Runs fn in one read snapshot, at most about a second long. Neither db_write nor
  * db_read may be called from inside a closure: that aborts. */
 FALLIBLE db_read(struct db *db, db_fn fn, void *ctx, struct err *err);
-/* Brings the file at path to this program's schema, creating it if needed; a
- * backup beside it first when it had an older one. The caller holds the lock. */
+/* Likewise for a fn of one statement, which is its own snapshot and the cheaper for it;
+ * a second statement fails. */
+FALLIBLE db_read_one(struct db *db, db_fn fn, void *ctx, struct err *err);
+/* May other processes write? Then what this one remembers can be outdated. */
+bool db_is_shared(const struct db *db);
+/* Does the database answer, and does its clock go as ours does? ERR_UNAVAILABLE with the
+ * reason in msg. Cheap; for health checks. */
+FALLIBLE db_check(struct db *db, struct err *err);
+/* Brings the database at path to this program's schema, creating it if needed. A file's
+ * caller holds the lock, and gets a backup beside it first when it had an older one. A
+ * server's database: ERR_CONFLICT while a gateway of an older schema has a lease. */
 FALLIBLE db_migrate(const char *path, struct err *err);
 /* Schema version of this program. */
 int db_schema_version(void);
@@ -57,18 +88,24 @@ enum db_step { DB_ROW, DB_DONE, DB_FAIL };
  * be a static string: the cache keys on its address. */
 FALLIBLE db_prepare(struct db_conn *conn, const char *sql, struct db_stmt **ret_stmt,
                     struct err *err);
+/* For what must differ: the connection's engine takes its own of the two. */
+#define SQL2(sqlite, pg) sqlite, pg
+FALLIBLE db_prepare2(struct db_conn *conn, const char *sqlite, const char *pg,
+                     struct db_stmt **ret_stmt, struct err *err);
 void db_done(struct db_stmt **stmt);
 /* Positions count from 1. A bad position makes the next step fail. */
 void db_bind_i64(struct db_stmt *stmt, int position, int64_t value);
-/* Text and bytes are borrowed until the statement is done. */
+/* Text and bytes are borrowed until the statement is done. Text is UTF-8: each byte that
+ * is not part of it is stored as "?", on both engines. */
 void db_bind_text(struct db_stmt *stmt, int position, struct str text);
 void db_bind_blob(struct db_stmt *stmt, int position, const void *bytes, size_t len);
 void db_bind_null(struct db_stmt *stmt, int position);
 enum db_step db_step(struct db_stmt *stmt, struct err *err);
-/* Steps a statement that returns no row. */
+/* Steps a statement that returns no row. On PostgreSQL it may be on its way when this
+ * returns; if it fails, so does a later statement, or the closure. */
 FALLIBLE db_run(struct db_stmt *stmt, struct err *err);
 /* Rows changed by the last insert, update or delete of this statement. */
-int64_t db_changes(const struct db_stmt *stmt);
+int64_t db_changes(struct db_stmt *stmt);
 /* Columns count from 0; text and bytes are valid until the next step. */
 int64_t db_get_i64(struct db_stmt *stmt, int column);
 struct str db_get_text(struct db_stmt *stmt, int column);

@@ -81,7 +81,7 @@ enum err_code cli_run_claim_keys(struct db *db, const struct crypto_keys *keys, 
     TRY(cli_run_check_keys(db, keys, err));
     crypto_keys_fingerprint(keys, fingerprint);
     TRY(db_read(db, read_fingerprint, &check, err));
-    return check.found ? ERR_OK : db_write(db, write_fingerprint, &check, err);
+    return check.found ? ERR_OK : db_write(db, DB_ALL, write_fingerprint, &check, err);
 }
 
 enum err_code cli_run_home(const char *database, char *dst, size_t size, struct err *err)

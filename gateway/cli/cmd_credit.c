@@ -91,7 +91,7 @@ static FALLIBLE run_booking(struct cli_ctx *ctx, enum ledger_kind kind, const ch
                        kind == LEDGER_TOP_UP ? "be above 0" : "not be 0");
     TRY(take_text(ctx, "ref", REF_MAX, &booking.ref, err));
     TRY(take_text(ctx, "reason", REASON_MAX, &booking.reason, err));
-    TRY(db_write(ctx->db, book, &booking, err));
+    TRY(db_write(ctx->db, DB_ALL, book, &booking, err));
     json_open_object(ctx->out, NULL);
     json_put_int(ctx->out, "seq", booking.seq);
     cli_put_amount(ctx->out, "available", booking.account.available_nano);

@@ -39,7 +39,7 @@ static enum err_code run_init(struct cli_ctx *ctx, struct err *err)
     TRY(db_open(&options, &db, err));
     TRY(cli_run_claim_keys(db, &keys, err));
     crypto_keys_wipe(&keys);
-    TRY(db_write(db, seed, &ctx->now_us, err));
+    TRY(db_write(db, DB_ALL, seed, &ctx->now_us, err));
     json_open_object(ctx->out, NULL);
     json_put_text(ctx->out, "data", str_from(ctx->data_dir));
     json_put_text(ctx->out, "database", str_from(ctx->database));

@@ -152,7 +152,7 @@ static enum err_code run_set(struct cli_ctx *ctx, struct err *err)
 {
     struct editing editing = {.ctx = ctx, .tenant = cli_value(ctx, "tenant")};
 
-    TRY(db_write(ctx->db, set, &editing, err));
+    TRY(db_write(ctx->db, DB_ALL, set, &editing, err));
     return put_model(&editing, err);
 }
 

@@ -130,7 +130,7 @@ static enum err_code run_add(struct cli_ctx *ctx, struct err *err)
 
     TRY(amount_option(ctx, "credit", &adding.credit, err));
     TRY(amount_option(ctx, "credit-line", &adding.credit_line, err));
-    TRY(db_write(ctx->db, add, &adding, err));
+    TRY(db_write(ctx->db, DB_ALL, add, &adding, err));
     put_tenant(ctx, &adding.view);
     return ERR_OK;
 }
@@ -280,7 +280,7 @@ static enum err_code run_set(struct cli_ctx *ctx, struct err *err)
 {
     struct change change = {.ctx = ctx};
 
-    TRY(db_write(ctx->db, set, &change, err));
+    TRY(db_write(ctx->db, DB_ALL, set, &change, err));
     put_tenant(ctx, &change.view);
     return ERR_OK;
 }
@@ -301,7 +301,7 @@ static enum err_code run_suspend(struct cli_ctx *ctx, struct err *err)
 {
     struct change change = {.ctx = ctx};
 
-    TRY(db_write(ctx->db, suspend, &change, err));
+    TRY(db_write(ctx->db, DB_ALL, suspend, &change, err));
     put_tenant(ctx, &change.view);
     return ERR_OK;
 }

@@ -75,7 +75,7 @@ static enum err_code run_add(struct cli_ctx *ctx, struct err *err)
     if (minting.request.prefix.len < 1 || minting.request.prefix.len > 16)
         return err_set(err, ERR_USAGE, "--prefix must have 1 to 16 letters or digits");
     mint(&minting, minting.request.prefix);
-    TRY(db_write(ctx->db, add, &minting, err));
+    TRY(db_write(ctx->db, DB_ALL, add, &minting, err));
     put_token(ctx, &minting.token, minting.text);
     crypto_wipe(&minting, sizeof(minting));
     return ERR_OK;
@@ -111,7 +111,7 @@ static enum err_code run_rotate(struct cli_ctx *ctx, struct err *err)
     }
     TRY(db_read(ctx->db, find, &minting, err));
     mint(&minting, str_from(minting.token.prefix));
-    TRY(db_write(ctx->db, rotate, &minting, err));
+    TRY(db_write(ctx->db, DB_ALL, rotate, &minting, err));
     put_token(ctx, &minting.token, minting.text);
     crypto_wipe(&minting, sizeof(minting));
     return ERR_OK;
@@ -130,7 +130,7 @@ static enum err_code run_revoke(struct cli_ctx *ctx, struct err *err)
 {
     struct minting minting = {.ctx = ctx};
 
-    TRY(db_write(ctx->db, revoke, &minting, err));
+    TRY(db_write(ctx->db, DB_ALL, revoke, &minting, err));
     put_token(ctx, &minting.token, NULL);
     return ERR_OK;
 }

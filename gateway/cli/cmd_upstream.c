@@ -76,7 +76,7 @@ static enum err_code run_add(struct cli_ctx *ctx, struct err *err)
     if (cli_value(ctx, "base-url") == NULL)
         return err_set(err, ERR_USAGE, "--base-url is required");
     TRY(require_key(ctx, &change.key, err));
-    TRY(db_write(ctx->db, add, &change, err));
+    TRY(db_write(ctx->db, DB_ALL, add, &change, err));
     put_upstream(ctx, &change.upstream);
     return ERR_OK;
 }
@@ -123,7 +123,7 @@ static enum err_code move(struct db_conn *conn, void *closure, struct err *err)
 static enum err_code run_change(struct cli_ctx *ctx, db_fn fn, struct change *change,
                                 struct err *err)
 {
-    TRY(db_write(ctx->db, fn, change, err));
+    TRY(db_write(ctx->db, DB_ALL, fn, change, err));
     put_upstream(ctx, &change->upstream);
     return ERR_OK;
 }

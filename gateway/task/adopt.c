@@ -260,7 +260,7 @@ enum err_code adopt_scan(struct task_service *service, int64_t account_id, int64
         adoption.partners == NULL || adoption.adopted == NULL || adoption.wanted == NULL ||
         adoption.unowned == NULL)
         return err_detail(err, ERR_INTERNAL, "no memory for a scan of %zu tasks", count);
-    enum err_code first = db_write(service->db, decide, &adoption, err);
+    enum err_code first = db_write(service->db, DB_ALL, decide, &adoption, err);
 
     (void)FAULT_POINT("adopt.after_commit");
     if (first == ERR_OK) {
@@ -273,7 +273,7 @@ enum err_code adopt_scan(struct task_service *service, int64_t account_id, int64
     for (adoption.only = 0; adoption.only < adoption.attempt_count; adoption.only++) {
         struct err each = {0};
 
-        if (db_write(service->db, decide, &adoption, &each) == ERR_OK)
+        if (db_write(service->db, DB_ALL, decide, &adoption, &each) == ERR_OK)
             watch_adopted(&adoption);
     }
     return first;

@@ -85,7 +85,7 @@ static enum err_code answer(struct cancel *cancel, struct err *err)
             return err_set(err, ERR_CONFLICT, "task %s has ended, it is %s",
                            cancel->task.minted_id, state_name(cancel->task.state));
         cancel->now_us = sys_now_us();
-        TRY(db_write(cancel->service->db, hide, cancel, err));
+        TRY(db_write(cancel->service->db, cancel->scope->tenant_id, hide, cancel, err));
         return cancel->done ? ERR_OK : task_rows_unknown(cancel->id, err);
     case TASK_CANCELLED:
         return err_set(err, ERR_TASK_CANCELLED,
@@ -131,7 +131,7 @@ static enum err_code look_and_remove(struct cancel *cancel, bool *ret_sent,
     for (int round = 0; round < ROUNDS_MAX; round++) {
         TRY(look(cancel, &sight, err));
         if (is_queued(&sight) && cancel->actor != NULL && round == 0)
-            TRY(db_write(cancel->service->db, write_audit, cancel, err));
+            TRY(db_write(cancel->service->db, DB_ALL, write_audit, cancel, err));
         if (!is_queued(&sight))
             return ERR_OK; /* one that is gone is the poller's: it asks again, then ends it */
         TRY(provider->remove(provider->self, task->account_id, task->upstream_id,
@@ -202,7 +202,7 @@ static enum err_code cancel_read(struct cancel *cancel, struct err *err)
     cancel->deadline_us = sys_mono_us() + service->settings.cancel_us;
     arena_init(&cancel->arena, ARENA_MAX);
     if (cancel->task.state == TASK_WAITING) {
-        TRY(db_write(service->db, cancel_waiting, cancel, err));
+        TRY(db_write(service->db, cancel->scope->tenant_id, cancel_waiting, cancel, err));
         if (cancel->done)
             return ERR_OK;
     }

@@ -24,5 +24,5 @@ enum err_code query_task(struct task_service *service, const struct scope *scope
     /* No id of ours or Ark's is longer; what is cannot exist. */
     if (id.len == 0 || id.len > TASK_ID_MAX || !str_is_utf8(id))
         return task_rows_unknown(id, err);
-    return db_read(service->db, read_task, &query, err);
+    return db_read_one(service->db, read_task, &query, err);
 }

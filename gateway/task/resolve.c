@@ -101,5 +101,5 @@ enum err_code resolve_task(struct db *db, const struct resolve_request *request,
 
     if (request->reason.len == 0 || request->reason.len > 256)
         return err_field(err, "reason", "a reason of 1 to 256 bytes is required");
-    return db_write(db, resolve, &copy, err);
+    return db_write(db, DB_ALL, resolve, &copy, err);
 }

@@ -4,14 +4,13 @@
  * back changes nothing. */
 #include "gateway/task/task_rows.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+/* One of the tasks that were seen, and whose it is. */
 struct settlement {
-    struct task_service *service;
-    int64_t account_id;
+    int64_t account_id, now_us, tenant_id;
     const struct upstream_task *seen;
-    size_t count;
-    int64_t now_us;
 };
 
 static struct scope scope_of(const struct task *task)
@@ -102,65 +101,102 @@ static enum err_code end_task(struct db_conn *conn, struct task *task,
     return task_repo_move(conn, &scope, task, seen->state, now_us, note, err);
 }
 
-static enum err_code settle_one(struct db_conn *conn, const struct settlement *settlement,
-                                const struct upstream_task *seen, struct err *err)
+/* Does what was seen change the row? Most looks find a task as it was. */
+static bool is_news(const struct task *task, const struct upstream_task *seen)
 {
+    return !state_is_terminal(task->state) &&
+           (task->missing_us != 0 || state_is_terminal(seen->state) ||
+            (seen->state == TASK_RUNNING && task->state == TASK_QUEUED));
+}
+
+static enum err_code settle_one(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const struct settlement *settlement = ctx;
+    const struct upstream_task *seen = settlement->seen;
     struct task task;
     bool found;
 
+    if (FAULT_POINT("settle.commit"))
+        return err_set(err, ERR_IO, "injected");
     TRY(task_repo_owner(conn, settlement->account_id, seen->id, &found, &task, err));
-    if (!found || state_is_terminal(task.state))
-        return ERR_OK;
-    if (task.missing_us != 0) {
-        struct scope scope = scope_of(&task);
+    if (!found || !is_news(&task, seen))
+        return ERR_OK; /* another was quicker */
+    struct scope scope = scope_of(&task);
 
+    if (task.missing_us != 0)
         TRY(task_repo_set_missing(conn, &scope, &task, 0, err));
-    }
     if (state_is_terminal(seen->state))
         return end_task(conn, &task, seen, settlement->now_us, err);
-    if (seen->state == TASK_RUNNING && task.state == TASK_QUEUED) {
-        struct scope scope = scope_of(&task);
-
+    if (seen->state == TASK_RUNNING && task.state == TASK_QUEUED)
         return task_repo_move(conn, &scope, &task, TASK_RUNNING, settlement->now_us, "", err);
+    return ERR_OK;
+}
+
+struct news {
+    int64_t account_id, now_us;
+    const struct upstream_task *seen;
+    size_t seen_count;
+    struct settlement *settlements; /* written by the closure, */
+    size_t count;                   /* as many as have news */
+};
+
+static enum err_code find_news(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct news *news = ctx;
+
+    news->count = 0;
+    for (size_t i = 0; i < news->seen_count; i++) {
+        struct task task;
+        bool found;
+
+        TRY(task_repo_owner(conn, news->account_id, news->seen[i].id, &found, &task, err));
+        if (found && is_news(&task, &news->seen[i]))
+            news->settlements[news->count++] = (struct settlement){
+                news->account_id, news->now_us, task.tenant_id, &news->seen[i]};
     }
     return ERR_OK;
 }
 
-static enum err_code settle_all(struct db_conn *conn, void *ctx, struct err *err)
+/* Each for itself: one that fails holds up nobody. The first failure is told. */
+static enum err_code settle_each(struct db *db, const struct news *news, struct err *err)
 {
-    const struct settlement *settlement = ctx;
+    struct db_job *jobs = calloc(news->count, sizeof(*jobs));
+    enum err_code first = ERR_OK;
 
-    for (size_t i = 0; i < settlement->count; i++)
-        TRY(settle_one(conn, settlement, &settlement->seen[i], err));
-    return FAULT_POINT("settle.commit") ? err_set(err, ERR_IO, "injected") : ERR_OK;
+    if (jobs == NULL)
+        return err_detail(err, ERR_INTERNAL, "no memory for %zu settlements", news->count);
+    for (size_t i = 0; i < news->count; i++)
+        jobs[i] = (struct db_job){.lane = news->settlements[i].tenant_id,
+                                  .fn = settle_one,
+                                  .ctx = &news->settlements[i]};
+    db_write_jobs(db, jobs, news->count);
+    for (size_t i = 0; i < news->count && first == ERR_OK; i++) {
+        first = jobs[i].code;
+        if (first != ERR_OK)
+            *err = jobs[i].err;
+    }
+    free(jobs);
+    return first;
 }
 
 enum err_code settle_seen(struct task_service *service, int64_t account_id,
                           const struct upstream_task *seen, size_t count, struct err *err)
 {
-    struct settlement all = {service, account_id, seen, count, sys_now_us()};
-    enum err_code first;
+    struct news news = {account_id, sys_now_us(), seen, count, NULL, 0};
+    enum err_code rc;
 
     if (count == 0)
         return ERR_OK;
-    first = db_write(service->db, settle_all, &all, err);
-    (void)FAULT_POINT("settle.after_commit");
-    if (first == ERR_OK || count == 1)
-        return first;
-    /* One of them is at fault; the others must not wait for it. */
-    first = ERR_OK;
-    *err = (struct err){0};
-    for (size_t i = 0; i < count; i++) {
-        struct settlement one = {service, account_id, &seen[i], 1, all.now_us};
-        struct err each = {0};
-        enum err_code rc = db_write(service->db, settle_all, &one, &each);
-
-        if (rc != ERR_OK && first == ERR_OK) {
-            first = rc;
-            *err = each;
-        }
+    news.settlements = calloc(count, sizeof(*news.settlements));
+    if (news.settlements == NULL)
+        return err_detail(err, ERR_INTERNAL, "no memory for %zu settlements", count);
+    rc = db_read(service->db, find_news, &news, err);
+    if (rc == ERR_OK && news.count > 0) {
+        rc = settle_each(service->db, &news, err);
+        (void)FAULT_POINT("settle.after_commit");
     }
-    return first;
+    free(news.settlements);
+    return rc;
 }
 
 /* ---- tasks that Ark no longer answers for ------------------------------------ */
@@ -176,6 +212,24 @@ static enum err_code end_in_review(struct db_conn *conn, struct task *task, stru
     TRY(task_repo_set_outcome(conn, &scope, task, err));
     TRY(hold_review(conn, &scope, str_from(task->minted_id), why, now_us, err));
     return task_repo_move(conn, &scope, task, TASK_FAILED, now_us, "review", err);
+}
+
+/* Whose task it is; 0 when it is nobody's. */
+struct owner {
+    int64_t account_id;
+    struct str upstream_id;
+    int64_t tenant_id; /* written by the closure */
+};
+
+static enum err_code find_owner(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct owner *owner = ctx;
+    struct task task;
+    bool found;
+
+    TRY(task_repo_owner(conn, owner->account_id, owner->upstream_id, &found, &task, err));
+    owner->tenant_id = found ? task.tenant_id : 0;
+    return ERR_OK;
 }
 
 struct missing {
@@ -212,9 +266,12 @@ static enum err_code note_missing(struct db_conn *conn, void *ctx, struct err *e
 enum err_code settle_missing(struct task_service *service, int64_t account_id,
                              struct str upstream_id, bool *ret_ended, struct err *err)
 {
-    struct missing missing = {service, account_id, sys_now_us(), upstream_id, false};
+    struct missing missing = {service, account_id, sys_now_us(), upstream_id, true};
+    struct owner owner = {account_id, upstream_id, 0};
 
-    TRY(db_write(service->db, note_missing, &missing, err));
+    TRY(db_read(service->db, find_owner, &owner, err));
+    if (owner.tenant_id != 0)
+        TRY(db_write(service->db, owner.tenant_id, note_missing, &missing, err));
     *ret_ended = missing.ended;
     return ERR_OK;
 }
@@ -246,8 +303,12 @@ enum err_code settle_erased(struct task_service *service, int64_t account_id,
                             struct str upstream_id, struct err *err)
 {
     struct erased erased = {account_id, sys_now_us(), upstream_id};
+    struct owner owner = {account_id, upstream_id, 0};
 
-    return db_write(service->db, end_erased, &erased, err);
+    TRY(db_read(service->db, find_owner, &owner, err));
+    return owner.tenant_id != 0
+               ? db_write(service->db, owner.tenant_id, end_erased, &erased, err)
+               : ERR_OK;
 }
 
 struct overdue {
@@ -286,7 +347,7 @@ enum err_code settle_overdue(struct task_service *service, struct err *err)
     TRY(db_read(service->db, find_overdue, &overdue, err));
     for (overdue.at = 0; overdue.at < overdue.count; overdue.at++) {
         struct err each = {0};
-        enum err_code rc = db_write(service->db, end_overdue, &overdue, &each);
+        enum err_code rc = db_write(service->db, overdue.tenants[overdue.at], end_overdue, &overdue, &each);
 
         if (rc != ERR_OK && first == ERR_OK) {
             first = rc;

@@ -229,8 +229,8 @@ static void *work_main(void *ctx)
                        work->made);
         (void)snprintf(c.upstream, sizeof(c.upstream), "cgt-u-%04d-%010" PRId64, work->thread,
                        work->made);
-        if (db_write(work->db, commit_a, &c, &work->err) != ERR_OK ||
-            db_write(work->db, commit_b, &c, &work->err) != ERR_OK)
+        if (db_write(work->db, DB_ALL, commit_a, &c, &work->err) != ERR_OK ||
+            db_write(work->db, DB_ALL, commit_b, &c, &work->err) != ERR_OK)
             return NULL;
         int64_t took_us = sys_mono_us() - now_us;
         if (took_us > work->slowest_us)
@@ -297,7 +297,7 @@ static FALLIBLE measure(const char *path, int threads, int seconds, int group_ma
 
     TRY(db_migrate(path, err));
     TRY(db_open(&options, &db, err));
-    TRY(db_write(db, seed, NULL, err));
+    TRY(db_write(db, DB_ALL, seed, NULL, err));
     int64_t from_us = sys_mono_us();
     memset(works, 0, sizeof(works));
     for (int i = 0; i < threads; i++) {

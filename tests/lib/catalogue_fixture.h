@@ -73,7 +73,7 @@ static inline enum err_code catalogue_fixture_try(struct db *db, int64_t tenant_
     struct catalogue_change change = {tenant_id, model, key, value};
 
     *err = (struct err){0};
-    return db_write(db, catalogue_change_steps, &change, err);
+    return db_write(db, DB_ALL, catalogue_change_steps, &change, err);
 }
 
 /* Changes, and lets the catalogue see it. */

@@ -24,7 +24,7 @@ static inline enum err_code fixture_write(struct fixture *fixture, db_fn steps, 
                                           struct err *err)
 {
     *err = (struct err){0};
-    return db_write(fixture->db, steps, ctx, err);
+    return db_write(fixture->db, DB_ALL, steps, ctx, err);
 }
 
 static inline enum err_code seed_steps(struct db_conn *conn, void *ctx, struct err *err)

@@ -485,7 +485,7 @@ static void run_sql(const struct catalogue_fixture *fixture, const char *sql)
 {
     struct err err = {0};
 
-    CHECK_OK(sql, db_write(fixture->db, sql_steps, &sql, &err), &err);
+    CHECK_OK(sql, db_write(fixture->db, DB_ALL, sql_steps, &sql, &err), &err);
 }
 
 static enum err_code version_steps(struct db_conn *conn, void *ctx, struct err *err)

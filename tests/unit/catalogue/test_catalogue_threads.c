@@ -83,7 +83,7 @@ static void test_find_while_it_changes(void)
                   pthread_create(&threads[i], NULL, i < READERS ? read_on : refresh_on, &crowd),
                   0);
     for (int i = 0; i < CHANGES; i++)
-        CHECK_OK("change", db_write(crowd.fixture.db, change_steps, &i, &err), &err);
+        CHECK_OK("change", db_write(crowd.fixture.db, DB_ALL, change_steps, &i, &err), &err);
     atomic_store(&crowd.done, true);
     for (int i = 0; i < READERS + REFRESHERS; i++)
         (void)pthread_join(threads[i], NULL);

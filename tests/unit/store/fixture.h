@@ -90,7 +90,7 @@ static inline enum err_code fixture_run(struct fixture *fx, const char *sql)
 {
     struct one one = {.sql = sql};
 
-    return db_write(fx->db, one_fn, &one, &fx->err);
+    return db_write(fx->db, DB_ALL, one_fn, &one, &fx->err);
 }
 
 static inline int64_t fixture_number(struct fixture *fx, const char *sql)

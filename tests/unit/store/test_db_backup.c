@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Backups beside a running database, damaged ones, restored ones. */
-#include "base/store/db_private.h"
+#include "base/store/sqlite_private.h"
 #include "tests/unit/store/fixture.h"
 
 #include <fcntl.h>
@@ -159,7 +159,7 @@ static void *churn_main(void *ctx)
     for (int i = 0; i < 200; i++) {
         struct one one = {
             .sql = "INSERT INTO pair (a, b) VALUES ($1, $2)", .count = 2, .value = {i, -i}};
-        churn->failures += db_write(churn->fx->db, one_fn, &one, &err) != ERR_OK;
+        churn->failures += db_write(churn->fx->db, DB_ALL, one_fn, &one, &err) != ERR_OK;
         if (i == 10)
             gate_open(churn->gate);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fresh, present, newer, older and foreign files. */
-#include "base/store/db_private.h"
+#include "base/store/sqlite_private.h"
 #include "tests/unit/store/fixture.h"
 
 static void set_version(struct fixture *fx, int version)
@@ -9,9 +9,9 @@ static void set_version(struct fixture *fx, int version)
     char sql[80];
 
     (void)snprintf(sql, sizeof(sql), "UPDATE schema_version SET version = %d", version);
-    CHECK_OK("tool", db_conn_open(fx->path, NULL, DB_ROLE_TOOL, 1000, &conn, &fx->err),
+    CHECK_OK("tool", sqlite_conn_open(fx->path, NULL, DB_ROLE_TOOL, 1000, &conn, &fx->err),
              &fx->err);
-    CHECK_OK("version", db_conn_script(conn, sql, &fx->err), &fx->err);
+    CHECK_OK("version", sqlite_conn_script(conn, sql, &fx->err), &fx->err);
 }
 
 static enum err_code try_open(struct fixture *fx)
@@ -82,9 +82,9 @@ static void older(void)
 static void upgrade(void)
 {
     struct db_schema_file files[] = {
-        {1, db_schema_files[0].sql},
+        {1, db_schema_files[0].sql, NULL},
         {2, TWO_SQL},
-        {3, "INSERT INTO two (tenant_id) VALUES (NULL); UPDATE two SET nothing = 1;"},
+        {3, "INSERT INTO two (tenant_id) VALUES (NULL); UPDATE two SET nothing = 1;", NULL},
     };
     struct fixture fx;
     char backup[160];
@@ -119,8 +119,8 @@ static void foreign(void)
 
     fixture_dir(&fx);
     CHECK_OK("file", db_file_create(fx.path, &fx.err), &fx.err);
-    CHECK_OK("tool", db_conn_open(fx.path, NULL, DB_ROLE_TOOL, 1000, &conn, &fx.err), &fx.err);
-    CHECK_OK("table", db_conn_script(conn, "CREATE TABLE x (y)", &fx.err), &fx.err);
+    CHECK_OK("tool", sqlite_conn_open(fx.path, NULL, DB_ROLE_TOOL, 1000, &conn, &fx.err), &fx.err);
+    CHECK_OK("table", sqlite_conn_script(conn, "CREATE TABLE x (y)", &fx.err), &fx.err);
     db_conn_close(&conn);
     CHECK_INT("open", try_open(&fx), ERR_CONFIG);
     CHECK_INT("migrate", db_migrate(fx.path, &fx.err), ERR_CONFIG);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Readers: one snapshot each, a bounded pool, a bounded wait. */
-#include "base/store/db_private.h"
+#include "base/store/sqlite_private.h"
 #include "tests/unit/store/fixture.h"
 
 struct look {

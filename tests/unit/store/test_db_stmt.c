@@ -60,7 +60,7 @@ static void which_texts(void)
         CHECK_INT(texts[i].label, code, texts[i].refused ? ERR_INTERNAL : ERR_OK);
         if (texts[i].refused)
             CHECK_TRUE(texts[i].label, fx.err.detail[0] != '\0');
-        code = db_write(fx.db, prepare_fn, sql.ctx, &fx.err);
+        code = db_write(fx.db, DB_ALL, prepare_fn, sql.ctx, &fx.err);
         CHECK_INT(texts[i].label, code, texts[i].refused ? ERR_INTERNAL : ERR_OK);
     }
     fixture_fini(&fx);
@@ -157,7 +157,7 @@ static void mistakes(void)
     for (enum mistake mistake = UNBOUND; mistake < MISTAKES; mistake++) {
         CHECK_INT("read", db_read(fx.db, mistake_fn, &mistake, &fx.err), ERR_INTERNAL);
         CHECK_TRUE("detail", fx.err.detail[0] != '\0');
-        CHECK_INT("write", db_write(fx.db, mistake_fn, &mistake, &fx.err), ERR_INTERNAL);
+        CHECK_INT("write", db_write(fx.db, DB_ALL, mistake_fn, &mistake, &fx.err), ERR_INTERNAL);
     }
     fixture_fini(&fx);
 }
@@ -224,11 +224,11 @@ static void changes(void)
 
     fixture_init(&fx, (struct db_options){0});
     CHECK_OK("table", fixture_run(&fx, "CREATE TABLE t (a INTEGER UNIQUE) STRICT"), &fx.err);
-    CHECK_OK("loop", db_write(fx.db, loop_fn, NULL, &fx.err), &fx.err);
+    CHECK_OK("loop", db_write(fx.db, DB_ALL, loop_fn, NULL, &fx.err), &fx.err);
     CHECK_INT("rows", fixture_number(&fx, "SELECT COUNT(*) FROM t"), 3);
-    CHECK_INT("again", db_write(fx.db, loop_fn, NULL, &fx.err), ERR_CONFLICT);
+    CHECK_INT("again", db_write(fx.db, DB_ALL, loop_fn, NULL, &fx.err), ERR_CONFLICT);
     CHECK_TRUE("names the statement", strstr(fx.err.detail, "INSERT INTO t") != NULL);
-    CHECK_INT("a kept statement", db_write(fx.db, keep_fn, &ran, &fx.err), ERR_INTERNAL);
+    CHECK_INT("a kept statement", db_write(fx.db, DB_ALL, keep_fn, &ran, &fx.err), ERR_INTERNAL);
     CHECK_INT("rows", fixture_number(&fx, "SELECT COUNT(*) FROM t"), 3);
     CHECK_INT("readers cannot write", db_read(fx.db, keep_fn, &ran, &fx.err), ERR_INTERNAL);
     CHECK_TRUE("ran", ran);

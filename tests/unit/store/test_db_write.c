@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups: who fails alone, who waits, what a full queue says, that every answered
  * change is there. */
-#include "base/store/db_private.h"
+#include "base/store/sqlite_private.h"
 #include "tests/unit/store/fixture.h"
 
 #include <sched.h>
@@ -62,8 +62,8 @@ static void *work_main(void *ctx)
 {
     struct work *work = ctx;
 
-    work->code = work->hold != NULL ? db_write(work->fx->db, hold_fn, work->hold, &work->err)
-                                    : db_write(work->fx->db, work_fn, work, &work->err);
+    work->code = work->hold != NULL ? db_write(work->fx->db, DB_ALL, hold_fn, work->hold, &work->err)
+                                    : db_write(work->fx->db, DB_ALL, work_fn, work, &work->err);
     return NULL;
 }
 
@@ -77,7 +77,7 @@ static void start(struct work *work)
 
 static int queued(struct fixture *fx)
 {
-    struct db_writer *writer = fx->db->writer;
+    struct db_writer *writer = fx->db->writers[0];
 
     lock_take(&writer->lock);
     int count = writer->queued;
@@ -175,7 +175,7 @@ static void full_queue(void)
         start(&works[i]);
     }
     await_queued(&fx, COUNT_OF(works));
-    CHECK_INT("full", db_write(fx.db, work_fn, &late, &fx.err), ERR_BUSY);
+    CHECK_INT("full", db_write(fx.db, DB_ALL, work_fn, &late, &fx.err), ERR_BUSY);
     CHECK_TRUE("says so", fx.err.msg[0] != '\0');
     CHECK_INT("never ran", late.runs, 0);
     gate_open(&gate);
@@ -184,7 +184,7 @@ static void full_queue(void)
         (void)pthread_join(works[i].thread, NULL);
         CHECK_INT("the others", works[i].code, ERR_OK);
     }
-    CHECK_OK("room again", db_write(fx.db, work_fn, &late, &fx.err), &fx.err);
+    CHECK_OK("room again", db_write(fx.db, DB_ALL, work_fn, &late, &fx.err), &fx.err);
     CHECK_INT("rows", fixture_number(&fx, "SELECT COUNT(*) FROM t"), 4);
     lock_fini(&gate.lock);
     fixture_fini(&fx);
@@ -206,7 +206,7 @@ static void *many_main(void *ctx)
         struct work work = {.fx = many->fx, .number = many->from + i};
         struct one one = {
             .sql = "SELECT COUNT(*) FROM t WHERE a = $1", .count = 1, .value = {work.number}};
-        many->failures += db_write(many->fx->db, work_fn, &work, &err) != ERR_OK;
+        many->failures += db_write(many->fx->db, DB_ALL, work_fn, &work, &err) != ERR_OK;
         many->failures += db_read(many->fx->db, one_fn, &one, &err) != ERR_OK;
         many->failures += one.number != 1; /* a committed change is seen at once */
     }
@@ -258,7 +258,7 @@ static void checkpoints(void)
     (void)snprintf(wal, sizeof(wal), "%s-wal", fx.path);
     CHECK_OK("t", fixture_run(&fx, "CREATE TABLE big (bytes BLOB) STRICT"), &fx.err);
     for (int i = 0; i < 8; i++) /* 8 MB each */
-        CHECK_OK("fill", db_write(fx.db, fill_fn, NULL, &fx.err), &fx.err);
+        CHECK_OK("fill", db_write(fx.db, DB_ALL, fill_fn, NULL, &fx.err), &fx.err);
     CHECK_OK("settle", fixture_run(&fx, "INSERT INTO big (bytes) VALUES (NULL)"), &fx.err);
     CHECK_INT("log", stat(wal, &status), 0);
     CHECK_TRUE("log is bounded", status.st_size < 40 << 20);
@@ -275,7 +275,7 @@ static enum err_code nested_fn(struct db_conn *conn, void *ctx, struct err *err)
     struct one one = {.sql = "SELECT 1"};
 
     (void)conn;
-    return db_write(fx->db, one_fn, &one, err);
+    return db_write(fx->db, DB_ALL, one_fn, &one, err);
 }
 
 /* In a child that opens the database itself: SQLite must not cross a fork. */

@@ -3,7 +3,7 @@
  * run meets no failure, once and for good. After each run, and on an image taken
  * as a crash would leave it, the accounts add up, every change that was answered
  * "done" is there once, and none that was answered with an error. */
-#include "base/store/db_private.h"
+#include "base/store/sqlite_private.h"
 #include "tests/unit/store/fixture.h"
 
 #include <fcntl.h>
@@ -272,7 +272,7 @@ static void *mover_main(void *ctx)
 
     for (int i = 0; i < EACH; i++) {
         struct move *move = &mover->moves[i];
-        move->code = db_write(mover->db, move_fn, move, &move->err);
+        move->code = db_write(mover->db, DB_ALL, move_fn, move, &move->err);
     }
     return NULL;
 }

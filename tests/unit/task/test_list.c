@@ -113,13 +113,13 @@ static void test_counts_follow_every_move(void)
             new_task(&world, (int)i, "doubao-seedance-2-0", "default", paths[i][0]);
         struct insert_ctx insert = {&world, &world.scope, &task};
 
-        CHECK_OK("insert", db_write(world.db, insert_steps, &insert, &err), &err);
+        CHECK_OK("insert", db_write(world.db, DB_ALL, insert_steps, &insert, &err), &err);
         CHECK_INT("inserted", counts_differ(&world), 0);
         /* WAITING is 0 and no move leads there: it ends a path. */
         for (size_t j = 1; paths[i][j] != TASK_WAITING; j++, moves++) {
             struct move_ctx move = {&world.scope, &task, paths[i][j]};
 
-            CHECK_OK("move", db_write(world.db, move_steps, &move, &err), &err);
+            CHECK_OK("move", db_write(world.db, DB_ALL, move_steps, &move, &err), &err);
             CHECK_INT(state_name(paths[i][j]), counts_differ(&world), 0);
         }
     }
@@ -132,10 +132,10 @@ static void test_counts_follow_every_move(void)
     struct task task = new_task(&world, 99, "doubao-seedance-2-0", "default", TASK_SUBMITTING);
     struct insert_ctx insert = {&world, &world.scope, &task};
 
-    CHECK_OK("insert", db_write(world.db, insert_steps, &insert, &err), &err);
+    CHECK_OK("insert", db_write(world.db, DB_ALL, insert_steps, &insert, &err), &err);
     task.state = TASK_QUEUED;
     struct move_ctx late = {&world.scope, &task, TASK_RUNNING};
-    CHECK_INT("late", db_write(world.db, move_steps, &late, &err), ERR_CONFLICT);
+    CHECK_INT("late", db_write(world.db, DB_ALL, move_steps, &late, &err), ERR_CONFLICT);
     CHECK_INT("nothing moved", counts_differ(&world), 0);
     world_fini(&world);
 }
@@ -203,7 +203,7 @@ static void table_init(struct table *table)
     table->two = table->one;
     (void)str_copy(table->two.identity, sizeof(table->two.identity), STR("tok-two"));
     table->rival = world_tenant(&table->world, "rival", 0);
-    CHECK_OK("fill", db_write(table->world.db, fill_steps, &fill, &err), &err);
+    CHECK_OK("fill", db_write(table->world.db, DB_ALL, fill_steps, &fill, &err), &err);
     CHECK_INT("counts", counts_differ(&table->world), 0);
 }
 

@@ -279,7 +279,7 @@ static inline struct scope world_tenant(struct world *world, const char *name,
     struct tenant_ctx made = {.name = name, .top_up_nano = top_up_nano};
     struct err err = {0};
 
-    CHECK_OK(name, db_write(world->db, tenant_steps, &made, &err), &err);
+    CHECK_OK(name, db_write(world->db, DB_ALL, tenant_steps, &made, &err), &err);
     return made.scope;
 }
 
@@ -310,7 +310,7 @@ static inline void world_init(struct world *world, int64_t top_up_nano)
     CHECK_OK("crypto", crypto_init(&err), &err);
     CHECK_OK("migrate", db_migrate(world->path, &err), &err);
     CHECK_OK("open", db_open(&options, &world->db, &err), &err);
-    CHECK_OK("upstreams", db_write(world->db, upstream_steps, world, &err), &err);
+    CHECK_OK("upstreams", db_write(world->db, DB_ALL, upstream_steps, world, &err), &err);
     CHECK_OK("catalogue", catalogue_open(world->db, &world->catalogue, &err), &err);
     world->scope = world_tenant(world, "acme", top_up_nano);
     world->provider = (struct provider){world,        script_choose, script_create,
@@ -505,7 +505,7 @@ static inline void world_tamper(struct world *world, const char *sql, int64_t ke
     struct ask_ctx ask = {.sql = sql, .key = key};
     struct err err = {0};
 
-    CHECK_OK(sql, db_write(world->db, tamper_steps, &ask, &err), &err);
+    CHECK_OK(sql, db_write(world->db, DB_ALL, tamper_steps, &ask, &err), &err);
 }
 
 struct attempt_ctx {

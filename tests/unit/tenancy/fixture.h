@@ -54,7 +54,7 @@ static inline void fixture_write(struct fixture *fixture, db_fn steps, void *ctx
 {
     struct err err = {0};
 
-    CHECK_OK("write", db_write(fixture->db, steps, ctx, &err), &err);
+    CHECK_OK("write", db_write(fixture->db, DB_ALL, steps, ctx, &err), &err);
 }
 
 static inline void fixture_read(struct fixture *fixture, db_fn steps, void *ctx)

@@ -112,7 +112,7 @@ static void test_rolled_back(void)
 
     fixture_init(&fixture);
     fixture_write(&fixture, fill_steps, NULL);
-    CHECK_INT("fails", db_write(fixture.db, fail_steps, NULL, &err), ERR_BUSY);
+    CHECK_INT("fails", db_write(fixture.db, DB_ALL, fail_steps, NULL, &err), ERR_BUSY);
     CHECK_OK("verify", verify(&fixture, &entries, &err), &err);
     CHECK_INT("entries", entries, ENTRIES);
     fixture_fini(&fixture);

@@ -59,7 +59,7 @@ static void run(struct world *world, struct command *command)
 {
     struct err err = {0};
 
-    CHECK_OK(command->name, db_write(world->db, command_steps, command, &err), &err);
+    CHECK_OK(command->name, db_write(world->db, DB_ALL, command_steps, command, &err), &err);
 }
 
 static struct command add(struct world *world, const char *name, const char *account,

@@ -1,0 +1,24 @@
+-- Several gateways at once. The SQLite half beside this file has the same tables and
+-- columns, but for store_commit.
+
+-- Who does what of which there is one: "poll:ACCOUNT", "sweep", "gateway:HOLDER". The time
+-- is wall time; a name without a row, or past its time, is free.
+CREATE TABLE lease (
+    name     text COLLATE "C" PRIMARY KEY,
+    holder   text COLLATE "C" NOT NULL,
+    schema   bigint NOT NULL, -- of the holder's program
+    until_us bigint NOT NULL
+);
+-- When the next GET and DELETE of a client's cancel may leave, on whichever gateway.
+CREATE TABLE account_pace (
+    account_id bigint PRIMARY KEY REFERENCES upstream_account (id),
+    get_us     bigint NOT NULL,
+    delete_us  bigint NOT NULL
+);
+-- The engine's own: the last COMMIT of each writing connection, written in the
+-- transaction that it ends, so that its fate can be read when the answer was lost.
+CREATE TABLE store_commit (
+    writer text COLLATE "C" PRIMARY KEY,
+    number bigint NOT NULL,
+    seen   timestamp with time zone NOT NULL
+);

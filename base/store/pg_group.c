@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PostgreSQL's writers: a group of closures in one transaction, each in its own
+ * savepoint, all their statements in one stream. It decides which locks order the writers
+ * of all gateways, who is run again, and what became of a COMMIT that got no answer. */
+#include "base/store/pg_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TRIES = 6,
+    PAUSE_US = 5000, /* before another try, times its number, jittered */
+    /* A server that is restarted is back by then, or the outcome stays open. */
+    RESOLVE_US = 10 * 1000 * 1000,
+    RECONNECT_US = 250 * 1000, /* between two tries to connect: callers fail at once meanwhile */
+};
+
+/* What became of a transaction. */
+enum outcome {
+    GROUP_DONE,  /* every call has its code */
+    GROUP_AGAIN, /* nothing of it is there; err says why */
+};
+
+static struct pg_conn *own(const struct db_writer *writer)
+{
+    return pg_conn_of(writer->conn);
+}
+
+static void fail_all(struct db_call **calls, int count, const struct err *err)
+{
+    for (int i = 0; i < count; i++) {
+        calls[i]->code = err->code;
+        calls[i]->err = *err;
+    }
+}
+
+/* Opens a new connection when the old one is lost, but not more often than RECONNECT_US:
+ * a thousand callers must not each wait for a server that is down. */
+static FALLIBLE reconnect(struct db_writer *writer, bool patient, struct err *err)
+{
+    struct pg_conn *conn = own(writer);
+    int64_t now_us = sys_mono_us();
+
+    if (!conn->lost)
+        return ERR_OK;
+    if (conn->failed_at_us != 0 && now_us - conn->failed_at_us < RECONNECT_US) {
+        if (!patient)
+            return err_set(err, ERR_UNAVAILABLE, "the database cannot be reached");
+        sys_sleep_us(conn->failed_at_us + RECONNECT_US - now_us);
+    }
+    enum err_code code = pg_conn_again(writer->conn, err);
+    if (code == ERR_OK && conn->failed_at_us != 0)
+        LOG(LOG_INFO, "database_back");
+    if (code != ERR_OK && conn->failed_at_us == 0)
+        LOG(LOG_ERROR, "database_lost", LOG_TEXT("error", err->msg),
+            LOG_TEXT("detail", err->detail));
+    conn->failed_at_us = code == ERR_OK ? 0 : sys_mono_us();
+    return code;
+}
+
+/* A tenant's closures take his lock in ascending order, so that groups of two gateways
+ * never wait for each other in a circle; before it, all take the common one that a
+ * closure of DB_ALL wants for itself. */
+static void queue_locks(struct pg_conn *conn, struct db_call *const *calls, int count)
+{
+    bool shared = false;
+
+    for (int i = 0; i < count; i++) {
+        if (calls[i]->lane == DB_ALL)
+            pg_conn_verb(conn, PG_VERB_LOCK_ALL);
+        if (calls[i]->lane <= 0)
+            continue;
+        if (!shared)
+            pg_conn_verb(conn, PG_VERB_LOCK_SHARED);
+        shared = true;
+        if (i == 0 || calls[i]->lane != calls[i - 1]->lane)
+            pg_conn_lock(conn, calls[i]->lane);
+    }
+}
+
+static void queue_savepoint(struct pg_conn *conn, enum pg_verb verb, int count)
+{
+    if (count > 1) /* alone, the transaction is one */
+        pg_conn_verb(conn, verb);
+}
+
+/* Runs the closures; ERR_OK when those that failed can be left out. */
+static FALLIBLE run_closures(struct db_writer *writer, struct db_call **calls, int count,
+                             int *ret_good, struct err *err)
+{
+    struct pg_conn *conn = own(writer);
+
+    *ret_good = 0;
+    for (int i = 0; i < count; i++) {
+        conn->call = i;
+        queue_savepoint(conn, PG_VERB_SAVEPOINT, count);
+        calls[i]->code = db_conn_run(writer->conn, calls[i]->fn, calls[i]->ctx, &calls[i]->err);
+        /* The network, a lock, or a statement that a neighbour left on its way. */
+        if (conn->lost || conn->base.engine_failed ||
+            (conn->failed_call >= 0 && conn->failed_call != i)) {
+            *err = conn->base.failed.code != ERR_OK ? conn->base.failed : calls[i]->err;
+            return err->code;
+        }
+        if (calls[i]->code == ERR_OK) {
+            queue_savepoint(conn, PG_VERB_RELEASE, count);
+            ++*ret_good;
+            continue;
+        }
+        conn->failed_call = -1; /* it is this one's alone */
+        queue_savepoint(conn, PG_VERB_ROLLBACK_TO, count);
+        queue_savepoint(conn, PG_VERB_RELEASE, count);
+    }
+    conn->call = -1;
+    return ERR_OK;
+}
+
+/* What the failure was stays known. */
+static void roll_back(struct pg_conn *conn)
+{
+    struct err ignored; /* then the connection is lost, and with it the transaction */
+    bool retry = conn->retry;
+
+    if (conn->pending_count > 0)
+        (void)!pg_conn_flush(conn, &ignored);
+    if (!conn->lost)
+        pg_conn_verb(conn, PG_VERB_ROLLBACK);
+    if (!conn->lost && pg_conn_flush(conn, &ignored) != ERR_OK)
+        conn->lost = true;
+    pg_conn_forget(conn);
+    conn->retry = retry;
+}
+
+/* The connection died under a COMMIT. Its transaction wrote a row of this writer's, and
+ * whoever writes that row again waits until it has ended: then the row tells. */
+static FALLIBLE resolve(struct db_writer *writer, bool *ret_committed, struct err *err)
+{
+    static const char sql[] = "INSERT INTO store_commit AS c (writer, number, seen)"
+                              " VALUES ($1, -1, now()) ON CONFLICT (writer)"
+                              " DO UPDATE SET seen = excluded.seen RETURNING number";
+    struct pg_conn *conn = own(writer);
+    const char *const values[] = {conn->writer};
+    int64_t deadline_us = sys_mono_us() + RESOLVE_US;
+    PGresult *result = NULL;
+    enum err_code code;
+
+    do {
+        code = reconnect(writer, true, err);
+        if (code == ERR_OK)
+            code = pg_conn_command(conn, sql, values, 1, &result, err);
+    } while (code != ERR_OK && sys_mono_us() < deadline_us);
+    if (code != ERR_OK) {
+        struct err cause = *err;
+        LOG(LOG_ERROR, "commit_outcome_open", LOG_TEXT("error", cause.detail));
+        return err_detail(err, ERR_IO, "outcome open until the database answers: %.180s",
+                          cause.detail);
+    }
+    *ret_committed = strtoll(PQgetvalue(result, 0, 0), NULL, 10) == conn->number;
+    PQclear(result);
+    LOG(LOG_WARN, "commit_resolved", LOG_INT("committed", *ret_committed));
+    return ERR_OK;
+}
+
+/* Sends the COMMIT with all that is still on its way. */
+static enum outcome commit(struct db_writer *writer, struct db_call **calls, int count,
+                           struct err *err)
+{
+    struct pg_conn *conn = own(writer);
+    bool committed = false;
+
+    if (FAULT_POINT("store.before_commit")) {
+        roll_back(conn);
+        (void)err_detail(err, ERR_IO, "a fault point failed the commit");
+        return GROUP_AGAIN;
+    }
+    pg_conn_mark(conn, ++conn->number);
+    pg_conn_verb(conn, PG_VERB_COMMIT);
+    enum err_code code = pg_conn_flush(conn, err);
+    if (conn->committed) {
+        (void)FAULT_POINT("store.after_commit");
+        return GROUP_DONE;
+    }
+    if (!conn->lost || !conn->commit_sent) { /* a statement before it failed */
+        if (code == ERR_OK)
+            (void)err_detail(err, ERR_INTERNAL, "a COMMIT was answered with another tag");
+        roll_back(conn);
+        return GROUP_AGAIN;
+    }
+    if (resolve(writer, &committed, err) != ERR_OK) {
+        for (int i = 0; i < count; i++) {
+            if (calls[i]->code == ERR_OK)
+                fail_all(&calls[i], 1, err);
+        }
+        conn->retry = false;
+        return GROUP_DONE;
+    }
+    conn->retry = true;
+    return committed ? GROUP_DONE : GROUP_AGAIN;
+}
+
+static enum outcome run_once(struct db_writer *writer, struct db_call **calls, int count,
+                             struct err *err)
+{
+    struct pg_conn *conn = own(writer);
+    int good;
+
+    pg_conn_forget(conn);
+    pg_conn_verb(conn, PG_VERB_BEGIN);
+    queue_locks(conn, calls, count);
+    if (run_closures(writer, calls, count, &good, err) != ERR_OK) {
+        roll_back(conn);
+        return GROUP_AGAIN;
+    }
+    if (good > 0)
+        return commit(writer, calls, count, err);
+    roll_back(conn); /* nothing to keep */
+    return GROUP_DONE;
+}
+
+/* One transaction. A group that is lost is run once more closure by closure; one that is
+ * alone is tried again for as long as its failure may pass. */
+static void run_transaction(struct db_writer *writer, struct db_call **calls, int count)
+{
+    struct err err = {0};
+
+    for (int i = 1; i <= TRIES; i++) {
+        if (reconnect(writer, false, &err) != ERR_OK)
+            break;
+        if (run_once(writer, calls, count, &err) == GROUP_DONE)
+            return;
+        if (count > 1 && !own(writer)->lost) {
+            for (int k = 0; k < count; k++)
+                run_transaction(writer, &calls[k], 1);
+            return;
+        }
+        if (!own(writer)->retry)
+            break;
+        if (i < TRIES)
+            sys_sleep_us((int64_t)sys_random_below((uint32_t)(PAUSE_US * i)) + PAUSE_US);
+    }
+    fail_all(calls, count, &err);
+}
+
+static int by_lane(const void *a, const void *b)
+{
+    const struct db_call *first = *(struct db_call *const *)a, *second = *(struct db_call *const *)b;
+
+    return first->lane < second->lane ? -1 : first->lane > second->lane;
+}
+
+void pg_group_run(struct db_writer *writer, struct db_call **calls, int count)
+{
+    int begin = 0;
+
+    /* Whoever shares a lane may stand in any order: each waits for his own answer. */
+    qsort(calls, (size_t)count, sizeof(struct db_call *), by_lane);
+    while (begin < count) {
+        int end = begin + 1;
+
+        /* DB_ALL keeps everyone out: not for longer than one closure. DB_APART shares no
+         * transaction with it, for both would wait for rows that the other holds. */
+        while (end < count && calls[begin]->lane != DB_ALL &&
+               (calls[end]->lane > 0) == (calls[begin]->lane > 0) && calls[end]->lane != DB_ALL)
+            end++;
+        run_transaction(writer, calls + begin, end - begin);
+        begin = end;
+    }
+}
+
+void pg_group_end(struct db_writer *writer)
+{
+    static const char sql[] = "DELETE FROM store_commit WHERE writer = $1"
+                              " OR seen < now() - interval '7 days'";
+    struct pg_conn *conn = own(writer);
+    const char *const values[] = {conn->writer};
+    struct err ignored; /* the next one sweeps */
+
+    if (!conn->lost)
+        (void)!pg_conn_command(conn, sql, values, 1, NULL, &ignored);
+}

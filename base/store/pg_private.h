@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files pg_*.c share. A connection is in libpq's pipeline mode all its life:
+ * statements whose result nobody waits for are queued, and what needs a result sends the
+ * queue with one synchronisation point and reads all answers in order. */
+#ifndef ARKGATE_BASE_STORE_PG_PRIVATE_H
+#define ARKGATE_BASE_STORE_PG_PRIVATE_H
+
+#include "base/store/db_private.h"
+
+#include <libpq-fe.h>
+
+/* Object identifiers of the types that our columns and parameters have (pg_type.dat). */
+enum {
+    PG_BOOL = 16,
+    PG_BYTEA = 17,
+    PG_NAME = 19,
+    PG_INT8 = 20,
+    PG_INT2 = 21,
+    PG_INT4 = 23,
+    PG_TEXT = 25,
+    PG_UNKNOWN = 705,
+    PG_VARCHAR = 1043,
+    PG_NUMERIC = 1700
+};
+
+/* Commands without a struct db_stmt, prepared when a connection is opened. */
+enum pg_verb {
+    PG_VERB_BEGIN,
+    PG_VERB_BEGIN_READ,
+    PG_VERB_COMMIT,
+    PG_VERB_ROLLBACK,
+    PG_VERB_SAVEPOINT,
+    PG_VERB_ROLLBACK_TO,
+    PG_VERB_RELEASE,
+    PG_VERB_LOCK_ALL,    /* waits for every tenant's closures, and keeps them out */
+    PG_VERB_LOCK_SHARED, /* keeps out who wants all */
+    PG_VERB_LOCK_TENANT, /* ($1 tenant) */
+    PG_VERB_MARK,        /* ($1 writer, $2 number) */
+    PG_VERB_COUNT
+};
+
+/* What was sent, or is about to be, and has no answer yet. */
+struct pg_pending {
+    struct pg_stmt *stmt; /* NULL for verbs, and for statements that are gone */
+    enum { PG_PREPARE, PG_RUN, PG_STEP, PG_VERB, PG_SYNC } kind;
+    int call;    /* pg_conn.call when it was queued */
+    int64_t run; /* pg_stmt's, of a run or step */
+    bool is_commit;
+    const char *sql;
+};
+
+enum {
+    PG_PENDING_MAX = 512, /* more are sent by themselves */
+    PG_WRITER_TEXT = 33   /* 16 bytes in hex */
+};
+
+struct pg_conn {
+    struct db_conn base;
+    PGconn *pg;
+    enum db_role role;
+    bool lost;       /* the connection is of no use any more */
+    bool retry;      /* the first failure since pg_conn_forget passes by itself */
+    int call;        /* which closure of a group queues now; -1: none */
+    int failed_call; /* whose statement failed first since pg_conn_forget; -1: none */
+    bool committed;  /* a COMMIT was answered with its tag */
+    bool commit_sent;
+    uint64_t names; /* of prepared statements */
+    int pending_count;
+    struct pg_pending pending[PG_PENDING_MAX];
+    /* The writer's. */
+    char url[1024];
+    char writer[PG_WRITER_TEXT]; /* its row in store_commit */
+    int64_t number;              /* of its last COMMIT */
+    int64_t failed_at_us;        /* monotonic: when a new connection was refused; 0: never */
+};
+
+/* pg_conn.c --------------------------------------------------------------------- */
+
+/* ERR_CONFIG for a URL that is none, or that holds a password; ERR_CONFIG when the server
+ * refuses user, password or database, ERR_UNAVAILABLE when it does not answer. */
+FALLIBLE pg_conn_open(const char *url, enum db_role role, struct db_conn **ret_conn,
+                      struct err *err);
+struct pg_conn *pg_conn_of(struct db_conn *conn);
+/* Opens the same connection again; every statement is prepared anew. */
+FALLIBLE pg_conn_again(struct db_conn *conn, struct err *err);
+/* Clears what the last transaction left to say of itself. */
+void pg_conn_forget(struct pg_conn *conn);
+/* Makes room for one and notes what the next answer belongs to. False when that is not
+ * possible, because the connection is lost. */
+bool pg_conn_note(struct pg_conn *conn, const struct pg_pending *pending);
+/* Queues a verb. */
+void pg_conn_verb(struct pg_conn *conn, enum pg_verb verb);
+void pg_conn_lock(struct pg_conn *conn, int64_t tenant_id);
+void pg_conn_mark(struct pg_conn *conn, int64_t number);
+/* Sends the queue and reads every answer. The first failure is noted on the connection
+ * and returned. */
+FALLIBLE pg_conn_flush(struct pg_conn *conn, struct err *err);
+/* Sends the queue and reads nothing. */
+void pg_conn_send(struct pg_conn *conn);
+/* Reads the answers to what pg_conn_send sent; false when one of them is a failure. */
+bool pg_conn_settle(struct pg_conn *conn);
+/* The types that the server gives to the parameters of the unnamed statement. */
+FALLIBLE pg_conn_describe(struct pg_conn *conn, const char *sql, Oid *ret_types, int count,
+                          struct err *err);
+/* Sends one command, with texts as parameters, and waits; rows may be asked for. The queue
+ * is empty afterwards. */
+FALLIBLE pg_conn_command(struct pg_conn *conn, const char *sql, const char *const *values,
+                         int count, PGresult **ret_result, struct err *err);
+/* What a failed result or connection means; noted. */
+enum err_code pg_conn_failed(struct pg_conn *conn, const PGresult *result, const char *sql,
+                             struct err *err);
+/* The connection is given up: what is pending has no answer. */
+enum err_code pg_conn_lose(struct pg_conn *conn, const char *why, struct err *err);
+
+/* pg_stmt.c ----------------------------------------------------------------------- */
+
+/* Takes the answer to a pending prepare, run or step; NULL: there will be none. */
+void pg_stmt_answer(const struct pg_pending *pending, PGresult *result);
+
+/* pg_group.c: transactions of the writers ------------------------------------------- */
+
+void pg_group_run(struct db_writer *writer, struct db_call **calls, int count);
+void pg_group_end(struct db_writer *writer);
+
+/* pg_clock.c: the server's clock is ours --------------------------------------------- */
+
+/* Measures at once, then every every_us (0: 30 s) on a thread. */
+struct pg_clock;
+FALLIBLE pg_clock_start(struct db_readers *readers, int64_t every_us, struct pg_clock **ret_clock,
+                        struct err *err);
+/* Accepts NULL. */
+void pg_clock_stop(struct pg_clock **clock);
+/* ERR_UNAVAILABLE while the two clocks moved apart by more than 2 s between two looks. */
+FALLIBLE pg_clock_check(struct pg_clock *clock, struct err *err);
+
+/* pg_migrate.c ------------------------------------------------------------------------ */
+
+FALLIBLE pg_migrate(const char *url, const struct db_schema_file *files, int count,
+                    struct err *err);
+FALLIBLE pg_migrate_schema(struct db_conn *conn, int *ret_version, struct err *err);
+
+#endif

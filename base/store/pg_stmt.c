@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PostgreSQL's statements: their texts checked, their parameters' types learned once for
+ * all connections, their values sent and read in binary; and the engine's table. */
+#include "base/store/pg_private.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHAPE_BUCKETS = 256, NAME_SIZE = 24 };
+
+struct pg_stmt {
+    struct db_stmt base;
+    const struct pg_shape *shape;
+    struct pg_stmt *prototype; /* whose name and preparation it uses: itself, or the cached one */
+    char name[NAME_SIZE]; /* on the server */
+    enum { UNPREPARED, PREPARING, PREPARED } prepared;
+    int64_t runs;     /* begun, to tell answers of old ones */
+    PGresult *result; /* of the last step */
+    int row;
+    const char *values[DB_PARAMETERS_MAX];
+    int lengths[DB_PARAMETERS_MAX];
+    uint64_t wire[DB_PARAMETERS_MAX]; /* integers in network order */
+};
+
+static struct pg_stmt *of(struct db_stmt *stmt)
+{
+    return (struct pg_stmt *)stmt; /* its first member */
+}
+
+/* ---- the text ------------------------------------------------------------------------ */
+
+/* Behind a literal, a quoted name or a comment that begins at c; c when none does. */
+static const char *skip_quoted(const char *c)
+{
+    if (*c == '\'' || *c == '"') {
+        const char *end = strchr(c + 1, *c);
+
+        return end != NULL ? end + 1 : c + strlen(c);
+    }
+    if (c[0] == '-' && c[1] == '-') {
+        const char *end = strchr(c, '\n');
+
+        return end != NULL ? end : c + strlen(c);
+    }
+    return c;
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* One parameter at c, which is '$'; *inout_c is left behind it. */
+static const char *read_parameter(const char **inout_c, uint64_t *inout_seen)
+{
+    const char *c = *inout_c + 1;
+    int number = 0;
+
+    if (*c < '1' || *c > '9')
+        return "a parameter is not named $1, $2, …";
+    for (; *c >= '0' && *c <= '9'; c++) {
+        number = number * 10 + (*c - '0');
+        if (number > DB_PARAMETERS_MAX)
+            return "too many parameters";
+    }
+    if (is_word(*c) || *c == '(')
+        return "a parameter is not named $1, $2, …";
+    *inout_seen |= UINT64_C(1) << (number - 1);
+    *inout_c = c;
+    return NULL;
+}
+
+/* What SQLite's connections refuse by other means: the same texts are refused here. */
+static const char *check_command(const char *sql)
+{
+    static const char words[] = "BEGIN START COMMIT END ROLLBACK ABORT SAVEPOINT RELEASE SET RESET"
+                                " PREPARE DEALLOCATE LISTEN NOTIFY COPY VACUUM ATTACH DETACH"
+                                " PRAGMA DISCARD";
+    size_t len = 0;
+
+    while (is_word(sql[len]))
+        len++;
+    return str_has_word(words, (struct str){sql, len}) ? "not a closure's command" : NULL;
+}
+
+static const char *check_text(const char *sql, int *ret_parameters)
+{
+    bool ended = false, empty = true;
+    uint64_t seen = 0;
+
+    for (const char *c = sql; *c != '\0';) {
+        const char *behind = skip_quoted(c), *why = NULL;
+
+        if (behind != c) {
+            empty = empty && *c == '-';
+            if (ended && *c != '-')
+                return "more than one statement";
+            c = behind;
+            continue;
+        }
+        if (ended && strchr(" \t\r\n;", *c) == NULL)
+            return "more than one statement";
+        if (*c == '?' || *c == '@' || (*c == ':' && is_word(c[1])))
+            return "a parameter is not named $1, $2, …";
+        ended |= *c == ';';
+        empty = empty && strchr(" \t\r\n;", *c) != NULL;
+        if (*c == '$')
+            why = read_parameter(&c, &seen);
+        else
+            c++;
+        if (why != NULL)
+            return why;
+    }
+    if (empty)
+        return "no statement";
+    if ((seen & (seen + 1)) != 0)
+        return "the parameters have a gap";
+    *ret_parameters = __builtin_popcountll(seen);
+    return check_command(sql);
+}
+
+/* ---- the types of parameters ------------------------------------------------------------ */
+
+/* What a text's parameters are, the same on every connection. Never freed: the texts are
+ * constants of the program. */
+struct pg_shape {
+    struct pg_shape *next;
+    const char *sql;
+    int count;
+    Oid types[DB_PARAMETERS_MAX];
+};
+static struct {
+    pthread_mutex_t mutex;
+    struct pg_shape *buckets[SHAPE_BUCKETS];
+} shapes = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static struct pg_shape **shape_bucket(const char *sql)
+{
+    uintptr_t key = (uintptr_t)sql;
+
+    return &shapes.buckets[(key ^ (key >> 8)) % SHAPE_BUCKETS];
+}
+
+static const struct pg_shape *shape_find(const char *sql)
+{
+    (void)pthread_mutex_lock(&shapes.mutex);
+    const struct pg_shape *shape = *shape_bucket(sql);
+    while (shape != NULL && shape->sql != sql)
+        shape = shape->next;
+    (void)pthread_mutex_unlock(&shapes.mutex);
+    return shape;
+}
+
+/* Two threads may learn one text at the same time; the second copy is never found. */
+static void shape_keep(struct pg_shape *shape)
+{
+    struct pg_shape **bucket = shape_bucket(shape->sql);
+
+    (void)pthread_mutex_lock(&shapes.mutex);
+    shape->next = *bucket;
+    *bucket = shape;
+    (void)pthread_mutex_unlock(&shapes.mutex);
+}
+
+/* "$1 = 0" makes an int4 of a parameter that is compared with a bigint elsewhere: every
+ * integer is a bigint, everything like text is text. */
+static Oid widened(Oid type)
+{
+    switch (type) {
+    case PG_INT2:
+    case PG_INT4:
+    case PG_INT8:
+    case PG_NUMERIC:
+    case PG_BOOL:
+        return PG_INT8;
+    case PG_BYTEA:
+        return PG_BYTEA;
+    default:
+        return PG_TEXT;
+    }
+}
+
+/* Asks the server what it makes of the parameters. */
+static FALLIBLE shape_learn(struct pg_conn *conn, const char *sql, int count,
+                            const struct pg_shape **ret_shape, struct err *err)
+{
+    const struct pg_pending pending = {.kind = PG_PREPARE, .sql = sql};
+    struct pg_shape *shape = calloc(1, sizeof(*shape));
+
+    if (shape == NULL)
+        return err_detail(err, ERR_UNAVAILABLE, "out of memory for a statement");
+    shape->sql = sql;
+    shape->count = count;
+    enum err_code code = conn->pending_count > 0 ? pg_conn_flush(conn, err) : ERR_OK;
+    if (code == ERR_OK &&
+        (!pg_conn_note(conn, &pending) || PQsendPrepare(conn->pg, "", sql, 0, NULL) != 1))
+        code = pg_conn_lose(conn, PQerrorMessage(conn->pg), err);
+    if (code == ERR_OK)
+        code = pg_conn_flush(conn, err);
+    if (code == ERR_OK)
+        code = pg_conn_describe(conn, sql, shape->types, count, err);
+    if (code != ERR_OK) {
+        free(shape);
+        return code;
+    }
+    for (int i = 0; i < count; i++)
+        shape->types[i] = widened(shape->types[i]);
+    shape_keep(shape);
+    *ret_shape = shape;
+    return ERR_OK;
+}
+
+/* ---- statements -------------------------------------------------------------------------- */
+
+static void stmt_free(struct db_stmt *stmt)
+{
+    struct pg_stmt *st = of(stmt);
+    struct pg_conn *conn = stmt->conn != NULL ? pg_conn_of(stmt->conn) : NULL;
+
+    for (int i = 0; conn != NULL && i < conn->pending_count; i++) {
+        if (conn->pending[i].stmt == st)
+            conn->pending[i].stmt = NULL;
+    }
+    PQclear(st->result);
+    free(st);
+}
+
+static FALLIBLE stmt_new(struct db_conn *conn, const char *sql, bool cached,
+                         struct db_stmt **ret_stmt, struct err *err)
+{
+    struct pg_conn *own = pg_conn_of(conn);
+    const struct pg_shape *shape;
+    int count = 0;
+    const char *why = check_text(sql, &count);
+
+    if (why != NULL)
+        return db_stmt_refuse(conn, why, sql, err);
+    shape = shape_find(sql);
+    if (shape == NULL)
+        TRY(shape_learn(own, sql, count, &shape, err));
+    struct pg_stmt *st = calloc(1, sizeof(*st));
+    if (st == NULL) {
+        (void)err_detail(err, ERR_UNAVAILABLE, "out of memory for a statement");
+        db_conn_note(conn, err);
+        return ERR_UNAVAILABLE;
+    }
+    st->shape = shape;
+    st->base.parameters = count;
+    st->prototype = cached ? st : of(db_stmt_cached(conn, sql));
+    (void)snprintf(st->name, sizeof(st->name), "s%llu", (unsigned long long)++own->names);
+    *ret_stmt = &st->base;
+    return ERR_OK;
+}
+
+static void stmt_reset(struct db_stmt *stmt, bool clear)
+{
+    (void)clear; /* values are set before each use */
+    PQclear(of(stmt)->result);
+    of(stmt)->result = NULL;
+    of(stmt)->row = -1;
+}
+
+static const char *bind_i64(struct db_stmt *stmt, int position, int64_t value)
+{
+    struct pg_stmt *st = of(stmt);
+
+    if (st->shape->types[position - 1] != PG_INT8)
+        return "an integer was bound where none goes";
+    st->wire[position - 1] = __builtin_bswap64((uint64_t)value);
+    st->values[position - 1] = (const char *)&st->wire[position - 1];
+    st->lengths[position - 1] = 8;
+    return NULL;
+}
+
+static const char *bind_bytes(struct pg_stmt *st, int position, const void *bytes, size_t len)
+{
+    if (len > 64 << 20)
+        return "a value is too big"; /* as SQLite's connections are set */
+    st->values[position - 1] = bytes;
+    st->lengths[position - 1] = (int)len;
+    return NULL;
+}
+
+static const char *bind_text(struct db_stmt *stmt, int position, struct str text)
+{
+    if (of(stmt)->shape->types[position - 1] == PG_INT8)
+        return "a text was bound where none goes";
+    return bind_bytes(of(stmt), position, text.ptr, text.len);
+}
+
+static const char *bind_blob(struct db_stmt *stmt, int position, const void *bytes, size_t len)
+{
+    if (of(stmt)->shape->types[position - 1] != PG_BYTEA)
+        return "bytes were bound where none go";
+    return bind_bytes(of(stmt), position, bytes, len);
+}
+
+static const char *bind_null(struct db_stmt *stmt, int position)
+{
+    of(stmt)->values[position - 1] = NULL;
+    of(stmt)->lengths[position - 1] = 0;
+    return NULL;
+}
+
+void pg_stmt_answer(const struct pg_pending *pending, PGresult *result)
+{
+    struct pg_stmt *st = pending->stmt;
+    ExecStatusType status = PQresultStatus(result);
+    bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+
+    if (st != NULL && pending->kind == PG_PREPARE)
+        st->prepared = good ? PREPARED : UNPREPARED;
+    if (st != NULL && pending->run == st->runs && good &&
+        (pending->kind == PG_RUN || pending->kind == PG_STEP)) {
+        bool wrote = strncmp(PQcmdStatus(result), "SELECT", 6) != 0;
+        st->base.changes = wrote ? strtoll(PQcmdTuples(result), NULL, 10) : 0;
+        if (pending->kind == PG_STEP) {
+            PQclear(st->result);
+            st->result = result;
+            st->row = -1;
+            return;
+        }
+    }
+    PQclear(result);
+}
+
+/* Queues one execution, and its preparation when that is still to come. */
+static void queue(struct pg_stmt *st, bool wants_rows)
+{
+    static const int binary[DB_PARAMETERS_MAX] = {
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    struct pg_conn *conn = pg_conn_of(st->base.conn);
+    struct pg_stmt *prototype = st->prototype;
+    struct pg_pending pending = {.kind = PG_PREPARE, .sql = st->base.sql};
+    struct err ignored; /* noted on the connection */
+
+    pending.stmt = prototype;
+    if (prototype->prepared == UNPREPARED && pg_conn_note(conn, &pending)) {
+        prototype->prepared = PREPARING;
+        if (PQsendPrepare(conn->pg, prototype->name, st->base.sql, st->base.parameters,
+                          st->shape->types) != 1)
+            (void)pg_conn_lose(conn, PQerrorMessage(conn->pg), &ignored);
+    }
+    pending.stmt = st;
+    pending.kind = wants_rows ? PG_STEP : PG_RUN;
+    pending.run = ++st->runs;
+    if (pg_conn_note(conn, &pending) &&
+        PQsendQueryPrepared(conn->pg, prototype->name, st->base.parameters, st->values, st->lengths,
+                            binary, 1) != 1)
+        (void)pg_conn_lose(conn, PQerrorMessage(conn->pg), &ignored);
+}
+
+static enum db_step step(struct db_stmt *stmt, struct err *err)
+{
+    struct pg_stmt *st = of(stmt);
+
+    if (st->result == NULL) {
+        st->row = -1;
+        queue(st, true);
+        if (pg_conn_flush(pg_conn_of(stmt->conn), err) != ERR_OK)
+            return DB_FAIL;
+        if (st->result == NULL) { /* skipped, because one before it failed */
+            *err = stmt->conn->failed;
+            ASSERT(err->code != ERR_OK);
+            return DB_FAIL;
+        }
+    }
+    return ++st->row < PQntuples(st->result) ? DB_ROW : DB_DONE;
+}
+
+static FALLIBLE run(struct db_stmt *stmt, struct err *err)
+{
+    queue(of(stmt), false);
+    return pg_conn_of(stmt->conn)->lost
+               ? pg_conn_lose(pg_conn_of(stmt->conn), "the connection was lost before", err)
+               : ERR_OK;
+}
+
+static int64_t changes(struct db_stmt *stmt)
+{
+    struct pg_conn *conn = pg_conn_of(stmt->conn);
+    struct err ignored; /* noted on the connection: the closure fails */
+
+    for (int i = 0; i < conn->pending_count; i++) {
+        if (conn->pending[i].stmt == of(stmt) && pg_conn_flush(conn, &ignored) != ERR_OK)
+            return 0;
+    }
+    return stmt->changes;
+}
+
+static int columns(struct db_stmt *stmt)
+{
+    struct pg_stmt *st = of(stmt);
+
+    return st->result != NULL && st->row >= 0 && st->row < PQntuples(st->result)
+               ? PQnfields(st->result)
+               : 0;
+}
+
+static int64_t get_i64(struct db_stmt *stmt, int column)
+{
+    const struct pg_stmt *st = of(stmt);
+    struct err ignored;
+
+    if (PQgetisnull(st->result, st->row, column))
+        return 0;
+    const char *bytes = PQgetvalue(st->result, st->row, column);
+    uint64_t value = 0;
+
+    switch (PQftype(st->result, column)) {
+    case PG_INT8:
+        memcpy(&value, bytes, 8);
+        return (int64_t)__builtin_bswap64(value);
+    case PG_INT4: {
+        uint32_t narrow;
+        memcpy(&narrow, bytes, 4);
+        return (int32_t)__builtin_bswap32(narrow);
+    }
+    case PG_BOOL:
+        return bytes[0] != 0;
+    default:
+        (void)!db_stmt_refuse(stmt->conn, "a column is no integer", stmt->sql, &ignored);
+        return 0;
+    }
+}
+
+static struct str get_text(struct db_stmt *stmt, int column)
+{
+    const struct pg_stmt *st = of(stmt);
+    struct err ignored;
+
+    if (PQgetisnull(st->result, st->row, column))
+        return str_from(NULL);
+    switch (PQftype(st->result, column)) {
+    case PG_TEXT:
+    case PG_BYTEA:
+    case PG_VARCHAR:
+    case PG_NAME:
+    case PG_UNKNOWN:
+        return (struct str){PQgetvalue(st->result, st->row, column),
+                            (size_t)PQgetlength(st->result, st->row, column)};
+    default:
+        (void)!db_stmt_refuse(stmt->conn, "a column is no text", stmt->sql, &ignored);
+        return STR("");
+    }
+}
+
+static bool is_null(struct db_stmt *stmt, int column)
+{
+    return PQgetisnull(of(stmt)->result, of(stmt)->row, column) != 0;
+}
+
+/* ---- connections, as the engine's table wants them ----------------------------------------- */
+
+static FALLIBLE open_conn(const struct db_options *options, enum db_role role,
+                          struct db_conn **ret_conn, struct err *err)
+{
+    return pg_conn_open(options->path, role, ret_conn, err);
+}
+
+static void close_conn(struct db_conn *conn)
+{
+    PQfinish(pg_conn_of(conn)->pg);
+    free(conn);
+}
+
+static FALLIBLE read_begin(struct db_conn *conn, struct err *err)
+{
+    (void)err;
+    pg_conn_forget(pg_conn_of(conn));
+    pg_conn_verb(pg_conn_of(conn), PG_VERB_BEGIN_READ);
+    return ERR_OK; /* goes out with the first statement */
+}
+
+static void read_end(struct db_conn *conn)
+{
+    pg_conn_verb(pg_conn_of(conn), PG_VERB_ROLLBACK);
+    pg_conn_send(pg_conn_of(conn)); /* answered when the connection is wanted again */
+}
+
+static FALLIBLE finish(struct db_conn *conn, struct err *err)
+{
+    return pg_conn_of(conn)->pending_count > 0 ? pg_conn_flush(pg_conn_of(conn), err) : ERR_OK;
+}
+
+/* An idle server says nothing, unless it has ended the connection. */
+static bool is_alive(struct db_conn *conn)
+{
+    struct pg_conn *own = pg_conn_of(conn);
+    struct pollfd fd = {.fd = PQsocket(own->pg), .events = POLLIN};
+
+    if (own->lost || (own->pending_count > 0 && !pg_conn_settle(own)))
+        return false;
+    return poll(&fd, 1, 0) == 0 ||
+           (PQconsumeInput(own->pg) == 1 && PQstatus(own->pg) == CONNECTION_OK);
+}
+
+const struct db_engine pg_engine = {
+    .name = "postgresql",
+    .writers = DB_WRITERS_MAX,
+    /* Above 64 subtransactions in one transaction every snapshot has to look them up. */
+    .group_max = 48,
+    .open = open_conn,
+    .close = close_conn,
+    .schema = pg_migrate_schema,
+    .read_begin = read_begin,
+    .read_end = read_end,
+    .finish = finish,
+    .is_alive = is_alive,
+    .stmt_new = stmt_new,
+    .stmt_free = stmt_free,
+    .stmt_reset = stmt_reset,
+    .bind_i64 = bind_i64,
+    .bind_text = bind_text,
+    .bind_blob = bind_blob,
+    .bind_null = bind_null,
+    .step = step,
+    .run = run,
+    .changes = changes,
+    .columns = columns,
+    .get_i64 = get_i64,
+    .get_text = get_text,
+    .is_null = is_null,
+    .run_group = pg_group_run,
+    .writer_end = pg_group_end,
+};
