@@ -18,6 +18,21 @@ FALLIBLE db_migrate(const char *path, struct err *err)
     return db_migrate_with(path, db_schema_files, db_schema_file_count, err);
 }
 
+FALLIBLE db_exists(const char *path, bool *ret_exists, struct err *err)
+{
+    CLEANUP(db_conn_close) struct db_conn *conn = NULL;
+    int version = 0;
+
+    if (!db_is_server(path)) {
+        *ret_exists = db_file_exists(path);
+        return ERR_OK;
+    }
+    TRY(pg_conn_open(path, DB_ROLE_TOOL, &conn, err));
+    TRY(pg_migrate_schema(conn, &version, err));
+    *ret_exists = version > 0;
+    return ERR_OK;
+}
+
 FALLIBLE db_migrate_check(int version, struct err *err)
 {
     if (version == 0)

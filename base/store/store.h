@@ -76,6 +76,8 @@ FALLIBLE db_check(struct db *db, struct err *err);
  * caller holds the lock, and gets a backup beside it first when it had an older one. A
  * server's database: ERR_CONFLICT while a gateway of an older schema has a lease. */
 FALLIBLE db_migrate(const char *path, struct err *err);
+/* Is there an installation at path, of whatever schema? */
+FALLIBLE db_exists(const char *path, bool *ret_exists, struct err *err);
 /* Schema version of this program. */
 int db_schema_version(void);
 

@@ -99,7 +99,9 @@ static void print_help(const struct command *command)
     }
     (void)printf("\nglobal options:\n"
                  "  --data DIR                   the installation (default ./arkgate-data)\n"
-                 "  --database URL               sqlite:PATH (default DIR/arkgate.db)\n"
+                 "  --database URL               sqlite:PATH (default DIR/arkgate.db) or\n"
+                 "                               postgresql://USER@HOST:PORT/NAME\n"
+                 "  --keys DIR                   key files (default: keys in the installation)\n"
                  "  --config FILE                settings of serve, YAML\n"
                  "  -o, --output table|json|csv  how the result is printed\n"
                  "  -q, --quiet                  results and errors only\n"
@@ -169,11 +171,14 @@ static void free_option_files(char *owned[CLI_OPTIONS_MAX])
 static enum err_code run_alone(const struct cli_globals *globals, const struct cli_line *line,
                                struct buf *result, bool *ret_failed, struct err *err)
 {
-    char database[4096];
-    struct cli_ctx ctx = {
-        .data_dir = globals->data_dir, .database = database, .quiet = globals->quiet};
+    char database[4096], keys_dir[4096];
+    struct cli_ctx ctx = {.data_dir = globals->data_dir,
+                          .keys_dir = keys_dir,
+                          .database = database,
+                          .quiet = globals->quiet};
 
     TRY(cli_run_database(globals, database, sizeof(database), err));
+    TRY(cli_run_keys_dir(globals, keys_dir, sizeof(keys_dir), err));
     cli_run_actor(ctx.actor);
     TRY(cli_run_on(&ctx, line, result, err));
     *ret_failed = ctx.failed;
@@ -196,7 +201,9 @@ static enum err_code run_line(const struct cli_globals *globals, struct cli_line
 
 static enum err_code run(int argc, char **argv, bool *ret_failed, struct err *err)
 {
-    struct cli_globals globals = {.data_dir = getenv("ARKGATE_DATA"), .output = "table"};
+    struct cli_globals globals = {.data_dir = getenv("ARKGATE_DATA"),
+                                  .keys_dir = getenv("ARKGATE_KEYS"),
+                                  .output = "table"};
     char *owned[CLI_OPTIONS_MAX] = {NULL};
     CLEANUP(buf_fini) struct buf result = {0};
     enum cli_output output;

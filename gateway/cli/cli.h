@@ -19,7 +19,8 @@ enum {
 enum cli_place {
     CLI_ALONE, /* needs no installation, or makes or runs one itself */
     CLI_READ,  /* reads the database beside a running server */
-    CLI_WRITE  /* in the server when one holds the lock, else here with the lock */
+    CLI_WRITE  /* in the server when one holds the lock, else here with the lock; in a
+                * server's database: here, beside any number of gateways */
 };
 
 enum cli_option_type {
@@ -45,7 +46,7 @@ struct cli_line {
 /* What a command can reach. */
 struct cli_ctx {
     const struct cli_line *line;
-    const char *data_dir;
+    const char *data_dir, *keys_dir;
     struct db *db;                  /* NULL for CLI_ALONE */
     const struct crypto_keys *keys; /* likewise; NULL too when a reading command finds none */
     char actor[65];                 /* "cli:root" */
@@ -53,7 +54,7 @@ struct cli_ctx {
     struct arena *arena;
     struct json_out *out; /* the result; one document */
     bool quiet;
-    const char *database; /* path of the SQLite file */
+    const char *database; /* path of the SQLite file, or a server's URL */
     bool failed;          /* CLI_ALONE: exit with 1 although the result is printed */
 };
 
@@ -87,7 +88,7 @@ void cli_say(const struct cli_ctx *ctx, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Global options, accepted anywhere on the line. */
 struct cli_globals {
-    const char *data_dir, *database, *config, *output;
+    const char *data_dir, *database, *keys_dir, *config, *output;
     bool quiet, no_color, help, version;
 };
 /* Fills both; texts borrow from argv. ERR_USAGE says what is wrong. */
@@ -107,17 +108,22 @@ FALLIBLE cli_remote_write(const struct cli_globals *globals, const struct cli_li
 struct cli_remote_server {
     struct db *db;
     const struct crypto_keys *keys;
-    const char *data_dir, *database;
+    const char *data_dir, *keys_dir, *database;
 };
 void cli_remote_answer(void *server, struct str request, struct buf *answer);
 
 /* cli_run.c: opening an installation and running a line on it ----------------------- */
 
-/* The path of the SQLite file for --data and --database; ERR_CONFIG for another
- * engine or a password. */
+/* The path of the SQLite file, or the server's URL, for --data and --database; ERR_CONFIG
+ * for another engine. */
 FALLIBLE cli_run_database(const struct cli_globals *globals, char *dst, size_t size,
                           struct err *err);
-/* The directory of the database: its lock and its command socket are there, whatever
+/* The folder of the key files. */
+FALLIBLE cli_run_keys_dir(const struct cli_globals *globals, char *dst, size_t size,
+                          struct err *err);
+/* ERR_CONFIG with the way out when there is no file; a server is asked when it is opened. */
+FALLIBLE cli_run_expect(const char *database, const char *data_dir, struct err *err);
+/* The directory of a SQLite file: its lock and its command socket are there, whatever
  * --data says, because they guard that file. */
 FALLIBLE cli_run_home(const char *database, char *dst, size_t size, struct err *err);
 /* Opens the database (read_only for CLI_READ) and the keys, runs, closes. */

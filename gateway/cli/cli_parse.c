@@ -32,10 +32,11 @@ const struct command *cli_parse_command(const char *name)
 }
 
 /* The global options, with the letters that stand for them. */
-enum { OPT_DATA = 1000, OPT_DATABASE, OPT_CONFIG, OPT_NO_COLOR, OPT_VERSION, OPT_OWN };
+enum { OPT_DATA = 1000, OPT_DATABASE, OPT_KEYS, OPT_CONFIG, OPT_NO_COLOR, OPT_VERSION, OPT_OWN };
 static const struct option globals[] = {
     {"data", required_argument, NULL, OPT_DATA},
     {"database", required_argument, NULL, OPT_DATABASE},
+    {"keys", required_argument, NULL, OPT_KEYS},
     {"config", required_argument, NULL, OPT_CONFIG},
     {"output", required_argument, NULL, 'o'},
     {"quiet", no_argument, NULL, 'q'},
@@ -52,6 +53,9 @@ static bool take_global(int letter, const char *value, struct cli_globals *to)
         return true;
     case OPT_DATABASE:
         to->database = value;
+        return true;
+    case OPT_KEYS:
+        to->keys_dir = value;
         return true;
     case OPT_CONFIG:
         to->config = value;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A writing command runs where the lock is: in the server that holds it, reached
- * over the command socket, or here with the lock taken. */
+ * over the command socket, or here with the lock taken. A database server has no such
+ * lock, so there it runs here. */
 #include "gateway/cli/cli.h"
 
 #include <limits.h>
@@ -86,6 +87,7 @@ static enum err_code run_request(const struct cli_remote_server *server, struct 
     CLEANUP(arena_fini) struct arena arena = {0};
     CLEANUP(json_free) struct json_doc *doc = NULL;
     struct cli_ctx ctx = {.data_dir = server->data_dir,
+                          .keys_dir = server->keys_dir,
                           .database = server->database,
                           .db = server->db,
                           .keys = server->keys,
@@ -167,6 +169,8 @@ enum err_code cli_remote_write(const struct cli_globals *globals, const struct c
     buf_init(&request, REQUEST_MAX);
     buf_init(&answer, REQUEST_MAX);
     TRY(cli_run_database(globals, database, sizeof(database), err));
+    if (db_is_server(database)) /* which orders all who write */
+        return cli_run_here(globals, line, false, ret_result, err);
     TRY(cli_run_home(database, home, sizeof(home), err));
     TRY(encode_line(line, actor, database, &request, err));
     /* A server that starts or stops holds the lock without listening: try on. */

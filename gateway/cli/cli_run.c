@@ -6,6 +6,7 @@
 
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,18 +26,40 @@ void cli_run_actor(char dst[65])
 enum err_code cli_run_database(const struct cli_globals *globals, char *dst, size_t size,
                                struct err *err)
 {
-    const char *url = globals->database;
+    const char *url = globals->database != NULL ? globals->database : getenv("ARKGATE_DATABASE");
     int len;
 
     if (url == NULL)
         len = snprintf(dst, size, "%s/arkgate.db", globals->data_dir);
     else if (strncmp(url, "sqlite:", 7) == 0 && url[7] != '\0')
         len = snprintf(dst, size, "%s", url + 7);
+    else if (db_is_server(url))
+        len = snprintf(dst, size, "%s", url);
     else
-        return err_set(err, ERR_CONFIG, "--database must be sqlite:PATH");
+        return err_set(err, ERR_CONFIG,
+                       "--database must be sqlite:PATH or postgresql://USER@HOST:PORT/NAME");
     if (len < 0 || (size_t)len >= size)
         return err_set(err, ERR_CONFIG, "the path of the database is too long");
     return ERR_OK;
+}
+
+enum err_code cli_run_keys_dir(const struct cli_globals *globals, char *dst, size_t size,
+                               struct err *err)
+{
+    int len = globals->keys_dir != NULL ? snprintf(dst, size, "%s", globals->keys_dir)
+                                        : snprintf(dst, size, "%s/keys", globals->data_dir);
+
+    return len >= 0 && (size_t)len < size
+               ? ERR_OK
+               : err_set(err, ERR_CONFIG, "the path of the key files is too long");
+}
+
+enum err_code cli_run_expect(const char *database, const char *data_dir, struct err *err)
+{
+    if (db_is_server(database) || access(database, F_OK) == 0)
+        return ERR_OK;
+    return err_set(err, ERR_CONFIG, "there is no installation at %s: run arkgate init",
+                   data_dir);
 }
 
 struct key_check {
@@ -56,8 +79,11 @@ static enum err_code read_fingerprint(struct db_conn *conn, void *ctx, struct er
 static enum err_code write_fingerprint(struct db_conn *conn, void *ctx, struct err *err)
 {
     const struct key_check *check = ctx;
+    char stored[80];
+    bool found;
 
-    return meta_repo_put(conn, "keys", check->fingerprint, err);
+    TRY(meta_repo_get(conn, "keys", stored, sizeof(stored), &found, err));
+    return found ? ERR_OK : meta_repo_put(conn, "keys", check->fingerprint, err);
 }
 
 enum err_code cli_run_check_keys(struct db *db, const struct crypto_keys *keys, struct err *err)
@@ -81,7 +107,10 @@ enum err_code cli_run_claim_keys(struct db *db, const struct crypto_keys *keys, 
     TRY(cli_run_check_keys(db, keys, err));
     crypto_keys_fingerprint(keys, fingerprint);
     TRY(db_read(db, read_fingerprint, &check, err));
-    return check.found ? ERR_OK : db_write(db, DB_ALL, write_fingerprint, &check, err);
+    if (check.found)
+        return ERR_OK;
+    TRY(db_write(db, DB_ALL, write_fingerprint, &check, err));
+    return cli_run_check_keys(db, keys, err); /* another gateway may have been quicker */
 }
 
 enum err_code cli_run_home(const char *database, char *dst, size_t size, struct err *err)
@@ -121,14 +150,14 @@ enum err_code cli_run_here(const struct cli_globals *globals, const struct cli_l
     struct crypto_keys keys = {0};
     CLEANUP(db_close) struct db *db = NULL;
     struct db_options options = {.path = database, .read_only = read_only, .readers = 2};
-    struct cli_ctx ctx = {
-        .data_dir = globals->data_dir, .database = database, .quiet = globals->quiet};
+    struct cli_ctx ctx = {.data_dir = globals->data_dir,
+                          .keys_dir = keys_dir,
+                          .database = database,
+                          .quiet = globals->quiet};
 
     TRY(cli_run_database(globals, database, sizeof(database), err));
-    (void)snprintf(keys_dir, sizeof(keys_dir), "%s/keys", globals->data_dir);
-    if (access(database, F_OK) != 0)
-        return err_set(err, ERR_CONFIG, "there is no installation at %s: run arkgate init",
-                       globals->data_dir);
+    TRY(cli_run_keys_dir(globals, keys_dir, sizeof(keys_dir), err));
+    TRY(cli_run_expect(database, globals->data_dir, err));
     TRY(db_open(&options, &db, err));
     /* What only reads works on a restored backup too, whose keys are elsewhere. */
     enum err_code rc = crypto_keys_load(keys_dir, &keys, err);

@@ -23,19 +23,26 @@ static FALLIBLE put_file(struct cli_ctx *ctx, const char *path, struct err *err)
     return ERR_OK;
 }
 
+static FALLIBLE expect_file(const struct cli_ctx *ctx, struct err *err)
+{
+    return db_is_server(ctx->database)
+               ? err_set(err, ERR_CONFIG,
+                         "a database server has its own backups: pg_dump, pg_basebackup")
+               : ERR_OK;
+}
+
 static FALLIBLE run_create(struct cli_ctx *ctx, struct err *err)
 {
     const char *path = ctx->line->args[0];
 
-    if (access(ctx->database, F_OK) != 0)
-        return err_set(err, ERR_CONFIG, "there is no installation at %s: run arkgate init",
-                       ctx->data_dir);
+    TRY(expect_file(ctx, err));
+    TRY(cli_run_expect(ctx->database, ctx->data_dir, err));
     TRY(db_backup_create(ctx->database, path, err));
     TRY(put_file(ctx, path, err));
     cli_say(ctx,
-            "The key files in %s/keys are not in the backup, and without them it is of"
+            "The key files in %s are not in the backup, and without them it is of"
             " little use: keep a copy in another place.",
-            ctx->data_dir);
+            ctx->keys_dir);
     return ERR_OK;
 }
 
@@ -50,6 +57,7 @@ static FALLIBLE run_restore(struct cli_ctx *ctx, struct err *err)
     CLEANUP(dir_lock_drop) int lock = -1;
     char keys[4096], home[4096];
 
+    TRY(expect_file(ctx, err));
     /* A machine that lost everything has no folder either. */
     if (mkdir(ctx->data_dir, 0700) != 0 && errno != EEXIST)
         return err_set(err, ERR_IO, "%s: %s", ctx->data_dir, strerror(errno));
@@ -57,13 +65,13 @@ static FALLIBLE run_restore(struct cli_ctx *ctx, struct err *err)
     TRY(dir_lock_take(home, &lock, err));
     TRY(db_backup_restore(ctx->line->args[0], ctx->database, err));
     TRY(put_file(ctx, ctx->database, err));
-    int len = snprintf(keys, sizeof(keys), "%s/keys/master.key", ctx->data_dir);
+    int len = snprintf(keys, sizeof(keys), "%s/master.key", ctx->keys_dir);
 
     if (len > 0 && (size_t)len < sizeof(keys) && access(keys, F_OK) != 0)
         cli_say(ctx,
                 "The key files were not in the backup: put the ones that the database was"
-                " made with into %s/keys before you serve.",
-                ctx->data_dir);
+                " made with into %s before you serve.",
+                ctx->keys_dir);
     return ERR_OK;
 }
 

@@ -184,13 +184,12 @@ static FALLIBLE read_survey(struct db_conn *conn, void *ctx, struct err *err)
     return task_view_strays(conn, STRAYS_MAX, keep_stray, survey, err);
 }
 
-static void check_keys(struct checks *checks, const char *data_dir, const struct survey *survey)
+static void check_keys(struct checks *checks, const char *dir, const struct survey *survey)
 {
     CLEANUP(crypto_keys_wipe) struct crypto_keys keys = {0};
-    char dir[4096], fingerprint[65];
+    char fingerprint[65];
     struct err err = {0};
 
-    (void)snprintf(dir, sizeof(dir), "%s/keys", data_dir);
     if (crypto_keys_load(dir, &keys, &err) != ERR_OK) {
         add_err(checks, "keys", &err);
         return;
@@ -319,15 +318,13 @@ static FALLIBLE run(struct cli_ctx *ctx, struct err *err)
     struct survey survey = {.arena = ctx->arena, .now_us = ctx->now_us};
     struct checks checks = {.arena = ctx->arena};
 
-    if (access(ctx->database, F_OK) != 0)
-        return err_set(err, ERR_CONFIG, "there is no installation at %s: run arkgate init",
-                       ctx->data_dir);
+    TRY(cli_run_expect(ctx->database, ctx->data_dir, err));
     survey.strays = arena_alloc(ctx->arena, STRAYS_MAX * sizeof(*survey.strays));
     if (survey.strays == NULL)
         return err_detail(err, ERR_INTERNAL, "no memory for a report");
     bool made = check_database(&checks, ctx->database, &survey);
 
-    check_keys(&checks, ctx->data_dir, made ? &survey : NULL);
+    check_keys(&checks, ctx->keys_dir, made ? &survey : NULL);
     check_folder(&checks, ctx->data_dir);
     check_disk(&checks, ctx->data_dir);
     if (made) {

@@ -20,7 +20,8 @@ static enum err_code seed(struct db_conn *conn, void *ctx, struct err *err)
 
 static enum err_code run_init(struct cli_ctx *ctx, struct err *err)
 {
-    char keys_dir[4096], home[4096];
+    bool shared = db_is_server(ctx->database), exists = false;
+    char home[4096];
     struct crypto_keys keys;
     CLEANUP(dir_lock_drop) int lock = -1;
     CLEANUP(db_close) struct db *db = NULL;
@@ -28,13 +29,15 @@ static enum err_code run_init(struct cli_ctx *ctx, struct err *err)
 
     if (mkdir(ctx->data_dir, 0700) != 0 && errno != EEXIST)
         return err_set(err, ERR_IO, "%s: %s", ctx->data_dir, strerror(errno));
-    (void)snprintf(keys_dir, sizeof(keys_dir), "%s/keys", ctx->data_dir);
-    TRY(cli_run_home(ctx->database, home, sizeof(home), err));
-    TRY(dir_lock_take(home, &lock, err));
+    if (!shared) {
+        TRY(cli_run_home(ctx->database, home, sizeof(home), err));
+        TRY(dir_lock_take(home, &lock, err));
+    }
+    TRY(db_exists(ctx->database, &exists, err));
     /* New keys beside an old database would only hide that its own are missing. */
-    if (access(ctx->database, F_OK) != 0)
-        TRY(crypto_keys_create(keys_dir, err));
-    TRY(crypto_keys_load(keys_dir, &keys, err));
+    if (!exists)
+        TRY(crypto_keys_create(ctx->keys_dir, err));
+    TRY(crypto_keys_load(ctx->keys_dir, &keys, err));
     TRY(db_migrate(ctx->database, err));
     TRY(db_open(&options, &db, err));
     TRY(cli_run_claim_keys(db, &keys, err));
@@ -43,7 +46,7 @@ static enum err_code run_init(struct cli_ctx *ctx, struct err *err)
     json_open_object(ctx->out, NULL);
     json_put_text(ctx->out, "data", str_from(ctx->data_dir));
     json_put_text(ctx->out, "database", str_from(ctx->database));
-    json_put_text(ctx->out, "keys", str_from(keys_dir));
+    json_put_text(ctx->out, "keys", str_from(ctx->keys_dir));
     json_put_int(ctx->out, "schema", db_schema_version());
     json_close_object(ctx->out);
     cli_say(ctx, "next: arkgate upstream add NAME --base-url URL --api-key-file FILE");

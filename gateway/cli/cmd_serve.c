@@ -32,7 +32,7 @@ struct gateway {
     struct serve_config config;
     struct net_resolver *resolver;
     struct crypto_keys keys;
-    char home[4096]; /* of the database, its lock and its command socket */
+    char home[4096]; /* of a SQLite file, its lock and its command socket; else "" */
     int lock;
     struct db *db;
     struct net *net;
@@ -55,33 +55,28 @@ static enum err_code open_store(struct gateway *gateway, const struct cli_ctx *c
                                 struct err *err)
 {
     struct db_options options = {.path = ctx->database,
-                                 .readers = (int)gateway->config.readers};
-    char keys_dir[4096];
+                                 .readers = (int)gateway->config.readers,
+                                 .clock_us = gateway->config.clock_us};
 
-    (void)snprintf(keys_dir, sizeof(keys_dir), "%s/keys", ctx->data_dir);
-    TRY(crypto_keys_load(keys_dir, &gateway->keys, err));
-    TRY(cli_run_home(ctx->database, gateway->home, sizeof(gateway->home), err));
-    TRY(dir_lock_take(gateway->home, &gateway->lock, err));
-    TRY(db_migrate(ctx->database, err));
+    TRY(crypto_keys_load(ctx->keys_dir, &gateway->keys, err));
+    if (!db_is_server(ctx->database)) {
+        TRY(cli_run_home(ctx->database, gateway->home, sizeof(gateway->home), err));
+        TRY(dir_lock_take(gateway->home, &gateway->lock, err));
+        TRY(db_migrate(ctx->database, err));
+    }
     TRY(db_open(&options, &gateway->db, err));
     TRY(cli_run_claim_keys(gateway->db, &gateway->keys, err));
     return db_write(gateway->db, DB_ALL, prepare, (void *)&ctx->now_us, err);
 }
 
-static enum err_code read_anything(struct db_conn *conn, void *ctx, struct err *err)
-{
-    return settings_version(conn, ctx, err);
-}
-
-/* Ready: the store answers. */
+/* Ready: the store answers, and tells the time that we tell. */
 static bool is_ready(struct app *app, struct buf *why_not)
 {
     struct err err = {0};
-    int64_t version;
 
-    if (db_read(app->db, read_anything, &version, &err) == ERR_OK)
+    if (db_check(app->db, &err) == ERR_OK)
         return true;
-    buf_puts(why_not, "the store does not answer");
+    buf_puts(why_not, err.msg);
     return false;
 }
 
@@ -141,13 +136,14 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     /* The rest of the workers stays free for requests that wait for nobody. */
     TRY(waiting_open((int)gateway->config.workers * 6 / 10, &gateway->app.tasks.waiting, err));
     TRY(auth_open(gateway->db, gateway->keys.pepper, &gateway->app.auth, err));
-    /* Nobody else writes: whatever is still submitting lost its sender. */
-    TRY(expire_sends(&gateway->app.tasks, true, err));
+    /* If nobody else writes, whatever is still submitting lost its sender. */
+    TRY(expire_sends(&gateway->app.tasks, !db_is_shared(gateway->db), err));
     TRY(ark_start(gateway->ark, &gateway->app.tasks, err));
-    gateway->remote =
-        (struct cli_remote_server){gateway->db, &gateway->keys, ctx->data_dir, ctx->database};
-    TRY(command_socket_serve(gateway->home, cli_remote_answer, &gateway->remote,
-                             &gateway->commands, err));
+    gateway->remote = (struct cli_remote_server){gateway->db, &gateway->keys, ctx->data_dir,
+                                                 ctx->keys_dir, ctx->database};
+    if (!db_is_shared(gateway->db)) /* else commands write for themselves */
+        TRY(command_socket_serve(gateway->home, cli_remote_answer, &gateway->remote,
+                                 &gateway->commands, err));
     return server_start(&options, &gateway->server, err);
 }
 

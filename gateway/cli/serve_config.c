@@ -32,6 +32,8 @@ static const struct config_key keys[] = {
     KEY_TEXT(log_level, log_level, "info", "error, warn, info or debug"),
     KEY(workers, CONFIG_INT, workers, 4, 4096, "1024", "requests served at once"),
     KEY(readers, CONFIG_INT, readers, 1, 64, "8", "pooled database readers"),
+    KEY(clock_interval, CONFIG_DURATION, clock_us, 100 * MS, 3600 * SECOND, "30s",
+        "between two looks at a database server's clock"),
     KEY(body_max, CONFIG_SIZE, body_max, 1024, 64 << 20, "64MiB", "largest request body"),
     KEY(spool_over, CONFIG_SIZE, spool_over, 4096, 4 << 20, "256kB",
         "larger bodies go to an unlinked file"),
@@ -82,9 +84,9 @@ static const struct config_key keys[] = {
 };
 
 /* Variables of the environment that are no settings. */
-static const char *const others[] = {"ARKGATE_CONFIG", "ARKGATE_DATA",
+static const char *const others[] = {"ARKGATE_CONFIG", "ARKGATE_DATA", "ARKGATE_DATABASE", "ARKGATE_KEYS",
 #ifdef ARKGATE_TEST
-                                     "ARKGATE_FAULT", "ARKGATE_CLOCK",
+                                     "ARKGATE_FAULT", "ARKGATE_CLOCK", "ARKGATE_CLOCK_SKEW",
 #endif
                                      NULL};
 

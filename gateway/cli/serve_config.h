@@ -11,7 +11,7 @@ struct serve_config {
     char listen[128], admin_listen[128], public_url[512], log_level[16];
     char tls_cert[512], tls_key[512]; /* paths; "": plain HTTP */
     char resolve[1024], cors_origins[2048];
-    int64_t workers, readers, body_max, spool_over, drain_us, drain_delay_us;
+    int64_t workers, readers, clock_us, body_max, spool_over, drain_us, drain_delay_us;
     int64_t inflight_bytes, client_us, address_max;
     char trusted_proxies[2048];
     struct task_settings tasks;

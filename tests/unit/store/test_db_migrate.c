@@ -83,7 +83,7 @@ static void upgrade(void)
 {
     struct db_schema_file files[] = {
         {1, db_schema_files[0].sql, NULL},
-        {2, TWO_SQL},
+        {2, TWO_SQL, NULL},
         {3, "INSERT INTO two (tenant_id) VALUES (NULL); UPDATE two SET nothing = 1;", NULL},
     };
     struct fixture fx;
