@@ -6,29 +6,24 @@
 #include "gateway/catalogue/catalogue.h"
 
 #include "tests/lib/check.h"
+#include "tests/lib/database.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 struct catalogue_fixture {
-    char dir[32], path[64];
+    char dir[32], path[DATABASE_PATH];
     struct db *db;
     struct catalogue *catalogue;
 };
 
 static inline void catalogue_fixture_init(struct catalogue_fixture *fixture)
 {
-    struct db_options options = {.path = fixture->path};
     struct err err = {0};
 
     *fixture = (struct catalogue_fixture){0};
-    (void)snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/catalogue.XXXXXX");
-    if (mkdtemp(fixture->dir) == NULL)
-        abort();
-    (void)snprintf(fixture->path, sizeof(fixture->path), "%s/arkgate.db", fixture->dir);
     CHECK_OK("crypto", crypto_init(&err), &err);
-    CHECK_OK("migrate", db_migrate(fixture->path, &err), &err);
-    CHECK_OK("open", db_open(&options, &fixture->db, &err), &err);
+    fixture->db = database_new(fixture->dir, fixture->path);
     CHECK_OK("catalogue", catalogue_open(fixture->db, &fixture->catalogue, &err), &err);
     if (fixture->catalogue == NULL)
         abort();
@@ -36,16 +31,8 @@ static inline void catalogue_fixture_init(struct catalogue_fixture *fixture)
 
 static inline void catalogue_fixture_fini(struct catalogue_fixture *fixture)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[80];
-
     catalogue_close(&fixture->catalogue);
-    db_close(&fixture->db);
-    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-        (void)snprintf(path, sizeof(path), "%s%s", fixture->path, suffixes[i]);
-        (void)unlink(path);
-    }
-    CHECK_INT("nothing left", rmdir(fixture->dir), 0);
+    database_end(&fixture->db, fixture->dir, fixture->path);
 }
 
 /* One "model set" in a transaction of its own, checked as the command does. */

@@ -6,6 +6,7 @@
 #include "billing/billing.h"
 
 #include "tests/lib/check.h"
+#include "tests/lib/database.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 #define YUAN(whole) ((whole)*MONEY_NANO)
 
 struct fixture {
-    char dir[32], path[64];
+    char dir[32], path[DATABASE_PATH];
     struct db *db;
 };
 
@@ -35,30 +36,16 @@ static inline enum err_code seed_steps(struct db_conn *conn, void *ctx, struct e
 
 static inline void fixture_init(struct fixture *fixture)
 {
-    struct db_options options = {.path = fixture->path};
     struct err err = {0};
 
-    (void)snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/billing.XXXXXX");
-    if (mkdtemp(fixture->dir) == NULL)
-        abort();
-    (void)snprintf(fixture->path, sizeof(fixture->path), "%s/arkgate.db", fixture->dir);
     CHECK_OK("crypto", crypto_init(&err), &err);
-    CHECK_OK("migrate", db_migrate(fixture->path, &err), &err);
-    CHECK_OK("open", db_open(&options, &fixture->db, &err), &err);
+    fixture->db = database_new(fixture->dir, fixture->path);
     CHECK_OK("seed", fixture_write(fixture, seed_steps, NULL, &err), &err);
 }
 
 static inline void fixture_fini(struct fixture *fixture)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[80];
-
-    db_close(&fixture->db);
-    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-        (void)snprintf(path, sizeof(path), "%s%s", fixture->path, suffixes[i]);
-        (void)unlink(path);
-    }
-    CHECK_INT("nothing left", rmdir(fixture->dir), 0);
+    database_end(&fixture->db, fixture->dir, fixture->path);
 }
 
 /* A tenant with an account; filled by fixture_tenant. */

@@ -8,6 +8,7 @@
 
 #include "tests/lib/catalogue_fixture.h"
 #include "tests/lib/check.h"
+#include "tests/lib/database.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -75,7 +76,7 @@ struct script {
 };
 
 struct world {
-    char dir[32], path[64];
+    char dir[32], path[DATABASE_PATH];
     struct db *db;
     struct catalogue *catalogue;
     struct provider provider;
@@ -298,18 +299,12 @@ static inline enum err_code upstream_steps(struct db_conn *conn, void *ctx, stru
 
 static inline void world_init(struct world *world, int64_t top_up_nano)
 {
-    struct db_options options = {.path = world->path};
     struct err err = {0};
 
     *world = (struct world){.script = {.route_count = 2}};
     lock_init(&world->script.lock);
-    (void)snprintf(world->dir, sizeof(world->dir), "/tmp/task.XXXXXX");
-    if (mkdtemp(world->dir) == NULL)
-        abort();
-    (void)snprintf(world->path, sizeof(world->path), "%s/arkgate.db", world->dir);
     CHECK_OK("crypto", crypto_init(&err), &err);
-    CHECK_OK("migrate", db_migrate(world->path, &err), &err);
-    CHECK_OK("open", db_open(&options, &world->db, &err), &err);
+    world->db = database_new(world->dir, world->path);
     CHECK_OK("upstreams", db_write(world->db, DB_ALL, upstream_steps, world, &err), &err);
     CHECK_OK("catalogue", catalogue_open(world->db, &world->catalogue, &err), &err);
     world->scope = world_tenant(world, "acme", top_up_nano);
@@ -324,16 +319,8 @@ static inline void world_init(struct world *world, int64_t top_up_nano)
 
 static inline void world_fini(struct world *world)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[80];
-
     catalogue_close(&world->catalogue);
-    db_close(&world->db);
-    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-        (void)snprintf(path, sizeof(path), "%s%s", world->path, suffixes[i]);
-        (void)unlink(path);
-    }
-    CHECK_INT("nothing left", rmdir(world->dir), 0);
+    database_end(&world->db, world->dir, world->path);
     lock_fini(&world->script.lock);
 }
 

@@ -6,6 +6,7 @@
 #include "tenancy/tenancy.h"
 
 #include "tests/lib/check.h"
+#include "tests/lib/database.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@ static const uint8_t pepper_key[CRYPTO_KEY_BYTES] = "pepper key of the unit test
 
 struct fixture {
     char dir[32];
-    char path[64];
+    char path[DATABASE_PATH];
     struct db *db;
 };
 
@@ -27,26 +28,13 @@ static inline void fixture_init(struct fixture *fixture)
 {
     struct err err = {0};
 
-    (void)snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/tenancy.XXXXXX");
-    CHECK_TRUE("temporary folder", mkdtemp(fixture->dir) != NULL);
-    (void)snprintf(fixture->path, sizeof(fixture->path), "%s/arkgate.db", fixture->dir);
     CHECK_OK("crypto", crypto_init(&err), &err);
-    CHECK_OK("migrate", db_migrate(fixture->path, &err), &err);
-    struct db_options options = {.path = fixture->path};
-    CHECK_OK("open", db_open(&options, &fixture->db, &err), &err);
+    fixture->db = database_new(fixture->dir, fixture->path);
 }
 
 static inline void fixture_fini(struct fixture *fixture)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[80];
-
-    db_close(&fixture->db);
-    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-        (void)snprintf(path, sizeof(path), "%s%s", fixture->path, suffixes[i]);
-        (void)unlink(path);
-    }
-    CHECK_INT("nothing left", rmdir(fixture->dir), 0);
+    database_end(&fixture->db, fixture->dir, fixture->path);
 }
 
 /* Runs a test's steps in one transaction that is committed. */
@@ -120,7 +108,7 @@ static inline bool is_on_disk(const struct fixture *fixture, const char *text)
     bool found = false;
 
     for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-        char path[80];
+        char path[DATABASE_PATH + 8];
         (void)snprintf(path, sizeof(path), "%s%s", fixture->path, suffixes[i]);
         FILE *file = fopen(path, "rb");
         if (file == NULL)

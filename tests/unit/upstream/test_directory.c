@@ -5,6 +5,7 @@
 
 #include "tests/lib/catalogue_fixture.h"
 #include "tests/lib/check.h"
+#include "tests/lib/database.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@
 static const struct crypto_keys keys = {.master = "master key of the unit tests..."};
 
 struct world {
-    char dir[32], path[64];
+    char dir[32], path[DATABASE_PATH];
     struct db *db;
     struct directory *directory;
     struct catalogue *catalogue;
@@ -83,17 +84,11 @@ static void move(struct world *world, const char *name, enum upstream_state to)
 
 static void world_init(struct world *world)
 {
-    struct db_options options = {.path = world->path};
     struct err err = {0};
 
     *world = (struct world){0};
-    (void)snprintf(world->dir, sizeof(world->dir), "/tmp/upstream.XXXXXX");
-    if (mkdtemp(world->dir) == NULL)
-        abort();
-    (void)snprintf(world->path, sizeof(world->path), "%s/arkgate.db", world->dir);
     CHECK_OK("crypto", crypto_init(&err), &err);
-    CHECK_OK("migrate", db_migrate(world->path, &err), &err);
-    CHECK_OK("open", db_open(&options, &world->db, &err), &err);
+    world->db = database_new(world->dir, world->path);
     CHECK_OK("catalogue", catalogue_open(world->db, &world->catalogue, &err), &err);
 }
 
@@ -106,17 +101,9 @@ static void open_directory(struct world *world)
 
 static void world_fini(struct world *world)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[80];
-
     directory_close(&world->directory);
     catalogue_close(&world->catalogue);
-    db_close(&world->db);
-    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-        (void)snprintf(path, sizeof(path), "%s%s", world->path, suffixes[i]);
-        (void)unlink(path);
-    }
-    CHECK_INT("nothing left", rmdir(world->dir), 0);
+    database_end(&world->db, world->dir, world->path);
 }
 
 /* Rereads; tells whether anything was new. */
