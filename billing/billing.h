@@ -160,9 +160,9 @@ FALLIBLE ledger_each(struct db_conn *conn, const struct scope *scope, int64_t af
                      enum err_code (*visit)(const struct ledger_entry *entry, void *ctx,
                                             struct err *err),
                      void *ctx, struct err *err);
-/* The next event number of the tenant, taken under the account row. */
-FALLIBLE ledger_next_event(struct db_conn *conn, int64_t tenant_id, int64_t *ret_seq,
-                           struct err *err);
+/* Counts the tenant's events on: account.event_seq is the number of the next one, until
+ * the transaction ends. ERR_CONFLICT without an account. */
+FALLIBLE ledger_next_event(struct db_conn *conn, int64_t tenant_id, struct err *err);
 
 /* ledger_verify.c ------------------------------------------------------ */
 

@@ -36,19 +36,6 @@ static FALLIBLE find_hold(struct db_conn *conn, const struct scope *scope, struc
     return ERR_OK;
 }
 
-/* Somebody else may have resolved it between our read and this write. */
-static FALLIBLE change_hold(struct db_conn *conn, const struct scope *scope,
-                            const struct hold_row *old, const struct hold_row *changed,
-                            struct err *err)
-{
-    bool done = false;
-
-    TRY(hold_repo_change(conn, scope->tenant_id, old, changed, &done, err));
-    return done
-               ? ERR_OK
-               : err_set(err, ERR_CONFLICT, "the hold of task %s changed meanwhile", old->task);
-}
-
 static void set_text(char *dst, size_t size, const char *text)
 {
     ASSERT(str_copy(dst, size, str_from(text)));
@@ -105,7 +92,6 @@ FALLIBLE hold_place(struct db_conn *conn, const struct scope *scope,
                            .book_version = price->version,
                            .unit_price_nano = price->unit_price_nano};
     struct money amount;
-    bool added = false;
 
     if (request->task.len == 0 || !str_is_utf8(request->task) ||
         memchr(request->task.ptr, '\0', request->task.len) != NULL ||
@@ -125,9 +111,7 @@ FALLIBLE hold_place(struct db_conn *conn, const struct scope *scope,
     SET(row.sku, price->sku);
     SET(row.state, state_open);
     SET(row.unit, price_unit_name(price->unit));
-    TRY(hold_repo_add(conn, scope->tenant_id, &row, &added, err));
-    if (!added)
-        return err_set(err, ERR_CONFLICT, "task %s has a hold", row.task);
+    TRY(hold_repo_add(conn, scope->tenant_id, &row, err));
     *ret_held = amount;
     return ERR_OK;
 }
@@ -207,7 +191,7 @@ static FALLIBLE move_to_review(struct db_conn *conn, const struct scope *scope,
 
     SET(changed.state, state_review);
     str_copy_cut(changed.review, sizeof(changed.review), why);
-    return change_hold(conn, scope, row, &changed, err);
+    return hold_repo_change(conn, scope->tenant_id, row, &changed, err);
 }
 
 /* Above the hold: takes from available what the credit line still allows. The
@@ -298,7 +282,7 @@ FALLIBLE hold_settle(struct db_conn *conn, const struct scope *scope, struct str
     changed = row;
     SET(changed.state, state_charged);
     set_outcome(&changed, &charge);
-    TRY(change_hold(conn, scope, &row, &changed, err));
+    TRY(hold_repo_change(conn, scope->tenant_id, &row, &changed, err));
     *ret_charge = charge;
     return ERR_OK;
 }
@@ -316,7 +300,7 @@ FALLIBLE hold_release(struct db_conn *conn, const struct scope *scope, struct st
     TRY(ledger_append(conn, &entry, err));
     changed = row;
     SET(changed.state, state_released);
-    return change_hold(conn, scope, &row, &changed, err);
+    return hold_repo_change(conn, scope->tenant_id, &row, &changed, err);
 }
 
 FALLIBLE hold_review(struct db_conn *conn, const struct scope *scope, struct str task,
@@ -355,7 +339,7 @@ FALLIBLE hold_resolve(struct db_conn *conn, const struct scope *scope, struct st
     changed = row;
     SET(changed.state, charge.nano > 0 ? state_charged : state_released);
     changed.charge_nano = charge.nano;
-    return change_hold(conn, scope, &row, &changed, err);
+    return hold_repo_change(conn, scope->tenant_id, &row, &changed, err);
 }
 
 FALLIBLE hold_late_loss(struct db_conn *conn, const struct scope *scope, struct str task,
@@ -383,7 +367,7 @@ FALLIBLE hold_late_loss(struct db_conn *conn, const struct scope *scope, struct 
     TRY(ledger_append(conn, &entry, err));
     changed = row;
     set_outcome(&changed, &charge);
-    return change_hold(conn, scope, &row, &changed, err);
+    return hold_repo_change(conn, scope->tenant_id, &row, &changed, err);
 }
 
 FALLIBLE hold_get(struct db_conn *conn, const struct scope *scope, struct str task,

@@ -33,7 +33,7 @@ static FALLIBLE row_from(struct db_stmt *stmt, struct hold_row *ret_row, struct 
 }
 
 FALLIBLE hold_repo_add(struct db_conn *conn, int64_t tenant_id, const struct hold_row *row,
-                       bool *ret_added, struct err *err)
+                       struct err *err)
 {
     static const char sql[] =
         "INSERT INTO hold (tenant_id, task, seq, amount_nano, tokens, output_ms, book,"
@@ -55,9 +55,7 @@ FALLIBLE hold_repo_add(struct db_conn *conn, int64_t tenant_id, const struct hol
     db_bind_text(stmt, 10, str_from(row->state));
     db_bind_text(stmt, 11, str_from(row->unit));
     db_bind_i64(stmt, 12, row->unit_price_nano);
-    TRY(db_run(stmt, err));
-    *ret_added = db_changes(stmt) == 1;
-    return ERR_OK;
+    return db_run_one(stmt, "the task has a hold", err);
 }
 
 FALLIBLE hold_repo_get(struct db_conn *conn, int64_t tenant_id, struct str task, bool *ret_any,
@@ -86,7 +84,7 @@ FALLIBLE hold_repo_get(struct db_conn *conn, int64_t tenant_id, struct str task,
 }
 
 FALLIBLE hold_repo_change(struct db_conn *conn, int64_t tenant_id, const struct hold_row *old,
-                          const struct hold_row *changed, bool *ret_changed, struct err *err)
+                          const struct hold_row *changed, struct err *err)
 {
     static const char sql[] =
         "UPDATE hold SET state = $5, charge_nano = $6, loss_nano = $7, quantity = $8,"
@@ -107,9 +105,7 @@ FALLIBLE hold_repo_change(struct db_conn *conn, int64_t tenant_id, const struct 
     db_bind_text(stmt, 10, str_from(changed->unit));
     db_bind_i64(stmt, 11, changed->unit_price_nano);
     db_bind_text(stmt, 12, str_from(changed->review));
-    TRY(db_run(stmt, err));
-    *ret_changed = db_changes(stmt) == 1;
-    return ERR_OK;
+    return db_run_one(stmt, "the hold changed meanwhile", err);
 }
 
 FALLIBLE hold_repo_each(struct db_conn *conn, int64_t tenant_id, struct str after, int limit,

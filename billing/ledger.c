@@ -236,14 +236,7 @@ FALLIBLE ledger_each(struct db_conn *conn, const struct scope *scope, int64_t af
     return ledger_repo_each(conn, scope->tenant_id, after, limit, visit_entry, &each, err);
 }
 
-FALLIBLE ledger_next_event(struct db_conn *conn, int64_t tenant_id, int64_t *ret_seq,
-                           struct err *err)
+FALLIBLE ledger_next_event(struct db_conn *conn, int64_t tenant_id, struct err *err)
 {
-    int64_t seq = 0;
-
-    TRY(ledger_repo_next_event(conn, tenant_id, &seq, err));
-    if (seq == 0)
-        return no_account(err);
-    *ret_seq = seq;
-    return ERR_OK;
+    return ledger_repo_next_event(conn, tenant_id, err);
 }

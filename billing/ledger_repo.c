@@ -252,19 +252,15 @@ FALLIBLE ledger_repo_each(struct db_conn *conn, int64_t tenant_id, int64_t after
     return visit_rows(stmt, visit, ctx, err);
 }
 
-FALLIBLE ledger_repo_next_event(struct db_conn *conn, int64_t tenant_id, int64_t *ret_seq,
-                                struct err *err)
+FALLIBLE ledger_repo_next_event(struct db_conn *conn, int64_t tenant_id, struct err *err)
 {
     static const char sql[] =
-        "UPDATE account SET event_seq = event_seq + 1 WHERE tenant_id = $1 RETURNING event_seq";
+        "UPDATE account SET event_seq = event_seq + 1 WHERE tenant_id = $1";
     CLEANUP(db_done) struct db_stmt *stmt = NULL;
-    bool any = false;
 
     TRY(db_prepare(conn, sql, &stmt, err));
     db_bind_i64(stmt, 1, tenant_id);
-    TRY(step_row(stmt, &any, err));
-    *ret_seq = any ? db_get_i64(stmt, 0) : 0;
-    return ERR_OK;
+    return db_run_one(stmt, "the tenant has no account", err);
 }
 
 FALLIBLE ledger_repo_next_tenant(struct db_conn *conn, int64_t after, int64_t *ret_id,

@@ -85,23 +85,23 @@ FALLIBLE ledger_repo_by_ref(struct db_conn *conn, int64_t tenant_id, struct str 
 /* Visits entries with seq > after in order, at most limit. */
 FALLIBLE ledger_repo_each(struct db_conn *conn, int64_t tenant_id, int64_t after, int limit,
                           ledger_visit visit, void *ctx, struct err *err);
-/* 0 when there is no account. */
-FALLIBLE ledger_repo_next_event(struct db_conn *conn, int64_t tenant_id, int64_t *ret_seq,
-                                struct err *err);
+/* Counts account.event_seq on; ERR_CONFLICT when there is no account. */
+FALLIBLE ledger_repo_next_event(struct db_conn *conn, int64_t tenant_id, struct err *err);
 /* The next tenant id after one that has an account, an entry or a hold; 0: none. */
 FALLIBLE ledger_repo_next_tenant(struct db_conn *conn, int64_t after, int64_t *ret_id,
                                  struct err *err);
 
 /* hold_repo.c ---------------------------------------------------------- */
 
-/* added is false when the task has a hold. */
+/* ERR_CONFLICT when the task has a hold. */
 FALLIBLE hold_repo_add(struct db_conn *conn, int64_t tenant_id, const struct hold_row *row,
-                       bool *ret_added, struct err *err);
+                       struct err *err);
 FALLIBLE hold_repo_get(struct db_conn *conn, int64_t tenant_id, struct str task, bool *ret_any,
                        struct hold_row *ret_row, struct err *err);
-/* Writes what can change, if state and charged sku are still the old row's. */
+/* Writes what can change; ERR_CONFLICT unless state and charged sku are still the old
+ * row's. */
 FALLIBLE hold_repo_change(struct db_conn *conn, int64_t tenant_id, const struct hold_row *old,
-                          const struct hold_row *changed, bool *ret_changed, struct err *err);
+                          const struct hold_row *changed, struct err *err);
 /* Visits holds with task > after in order, at most limit. */
 FALLIBLE hold_repo_each(struct db_conn *conn, int64_t tenant_id, struct str after, int limit,
                         enum err_code (*visit)(const struct hold_row *row, void *ctx,

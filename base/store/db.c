@@ -121,10 +121,10 @@ static struct db_writer *writer_of(struct db *db, int64_t lane)
 static void put(struct db *db, struct db_call *call)
 {
     if (db->writer_count == 0)
-        call->code = err_detail(&call->err, ERR_INTERNAL, "the database is open for reading only");
-    else if (!db_writer_put(writer_of(db, call->lane), call))
         call->code =
-            err_set(&call->err, ERR_BUSY, "too many changes are waiting, try again");
+            err_detail(&call->err, ERR_INTERNAL, "the database is open for reading only");
+    else if (!db_writer_put(writer_of(db, call->lane), call))
+        call->code = err_set(&call->err, ERR_BUSY, "too many changes are waiting, try again");
     else
         return;
     db_waiter_wake(call->waiter);
@@ -172,8 +172,8 @@ void db_write_jobs(struct db *db, struct db_job *jobs, size_t count)
 }
 
 /* Runs a reading closure; true when the connection is of no use any more. */
-static bool run_read(struct db_conn *conn, bool one, db_fn fn, void *ctx, enum err_code *ret_code,
-                     struct err *err)
+static bool run_read(struct db_conn *conn, bool one, db_fn fn, void *ctx,
+                     enum err_code *ret_code, struct err *err)
 {
     const struct db_engine *engine = conn->engine;
 

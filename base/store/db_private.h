@@ -57,8 +57,9 @@ struct db_engine {
     const char *name;
     int writers;   /* threads that write */
     int group_max; /* closures per commit unless the options say another number */
-    FALLIBLE (*open)(const struct db_options *options, enum db_role role,
-                     struct db_conn **ret_conn, struct err *err);
+    FALLIBLE (*open)
+    (const struct db_options *options, enum db_role role, struct db_conn **ret_conn,
+     struct err *err);
     /* Everything but the cached statements, which are freed before. */
     void (*close)(struct db_conn *conn);
     /* 0 for an empty database; ERR_CONFIG when the tables are not ours. */
@@ -72,8 +73,9 @@ struct db_engine {
     bool (*is_alive)(struct db_conn *conn);
 
     /* Statements: sets parameters; the caller has checked nothing but the text. */
-    FALLIBLE (*stmt_new)(struct db_conn *conn, const char *sql, bool cached,
-                         struct db_stmt **ret_stmt, struct err *err);
+    FALLIBLE (*stmt_new)
+    (struct db_conn *conn, const char *sql, bool cached, struct db_stmt **ret_stmt,
+     struct err *err);
     void (*stmt_free)(struct db_stmt *stmt);
     /* Forgets rows; bindings too when the statement is given back. */
     void (*stmt_reset)(struct db_stmt *stmt, bool clear);
@@ -83,7 +85,8 @@ struct db_engine {
     const char *(*bind_blob)(struct db_stmt *stmt, int position, const void *bytes, size_t len);
     const char *(*bind_null)(struct db_stmt *stmt, int position);
     enum db_step (*step)(struct db_stmt *stmt, struct err *err);
-    FALLIBLE (*run)(struct db_stmt *stmt, struct err *err);
+    /* otherwise: NULL, or what to say unless one row was changed. */
+    FALLIBLE (*run)(struct db_stmt *stmt, const char *otherwise, struct err *err);
     int64_t (*changes)(struct db_stmt *stmt);
     int (*columns)(struct db_stmt *stmt);
     int64_t (*get_i64)(struct db_stmt *stmt, int column);
@@ -120,6 +123,8 @@ void db_stmt_drop_cache(struct db_conn *conn);
 /* ERR_INTERNAL, noted on the connection. (db_stmt.c) */
 FALLIBLE db_stmt_refuse(struct db_conn *conn, const char *why, const char *sql,
                         struct err *err);
+/* ERR_CONFLICT, noted on the connection. (db_stmt.c) */
+enum err_code db_stmt_not_one(struct db_conn *conn, const char *otherwise, struct err *err);
 /* SELECTs one integer. (db_stmt.c) */
 FALLIBLE db_stmt_number(struct db_conn *conn, const char *sql, int64_t *ret_number,
                         struct err *err);
@@ -151,6 +156,7 @@ struct db_call {
     struct err err;
     bool again; /* to be run once more, alone */
     bool maybe; /* SQLite: was part of a COMMIT that failed */
+    int order;  /* PostgreSQL: of arrival, within its group */
     struct db_waiter *waiter;
 };
 

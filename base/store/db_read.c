@@ -138,8 +138,7 @@ FALLIBLE db_readers_borrow(struct db_readers *readers, struct db_conn **ret_conn
     if (ticket.conn != NULL && engine->is_alive != NULL && !engine->is_alive(ticket.conn))
         db_conn_close(&ticket.conn);
     if (ticket.conn == NULL) {
-        enum err_code code =
-            engine->open(&readers->options, DB_ROLE_READER, &ticket.conn, err);
+        enum err_code code = engine->open(&readers->options, DB_ROLE_READER, &ticket.conn, err);
         if (code != ERR_OK) {
             pass_on(readers, NULL);
             return code;

@@ -239,7 +239,8 @@ void db_bind_text(struct db_stmt *stmt, int position, struct str text)
 void db_bind_blob(struct db_stmt *stmt, int position, const void *bytes, size_t len)
 {
     if (bind_begin(stmt, position))
-        bind_end(stmt, stmt->conn->engine->bind_blob(stmt, position, len > 0 ? bytes : "", len));
+        bind_end(stmt,
+                 stmt->conn->engine->bind_blob(stmt, position, len > 0 ? bytes : "", len));
 }
 
 void db_bind_null(struct db_stmt *stmt, int position)
@@ -272,9 +273,21 @@ enum db_step db_step(struct db_stmt *stmt, struct err *err)
 
 FALLIBLE db_run(struct db_stmt *stmt, struct err *err)
 {
+    return db_run_one(stmt, NULL, err);
+}
+
+FALLIBLE db_run_one(struct db_stmt *stmt, const char *otherwise, struct err *err)
+{
     TRY(step_begin(stmt, err));
     stmt->ended = true;
-    return stmt->conn->engine->run(stmt, err);
+    return stmt->conn->engine->run(stmt, otherwise, err);
+}
+
+enum err_code db_stmt_not_one(struct db_conn *conn, const char *otherwise, struct err *err)
+{
+    (void)err_detail(err, ERR_CONFLICT, "%s", otherwise);
+    db_conn_note(conn, err);
+    return ERR_CONFLICT;
 }
 
 int64_t db_changes(struct db_stmt *stmt)

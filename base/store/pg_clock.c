@@ -58,7 +58,8 @@ static FALLIBLE measure(struct pg_clock *clock, int64_t *ret_offset_us, struct e
     }
     db_readers_return(clock->readers, &conn, code != ERR_OK);
     if (code == ERR_OK && !measured)
-        return err_set(err, ERR_UNAVAILABLE, "the database answers too slowly to tell the time");
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the database answers too slowly to tell the time");
     return code;
 }
 
@@ -105,8 +106,8 @@ static void *run(void *ctx)
     return NULL;
 }
 
-FALLIBLE pg_clock_start(struct db_readers *readers, int64_t every_us, struct pg_clock **ret_clock,
-                        struct err *err)
+FALLIBLE pg_clock_start(struct db_readers *readers, int64_t every_us,
+                        struct pg_clock **ret_clock, struct err *err)
 {
     struct pg_clock *clock = calloc(1, sizeof(*clock));
 

@@ -32,12 +32,13 @@ static const char *const verb_sql[PG_VERB_COUNT] = {
     [PG_VERB_LOCK_ALL] = "SELECT pg_advisory_xact_lock(" LOCK_CLASS ", 0)",
     [PG_VERB_LOCK_SHARED] = "SELECT pg_advisory_xact_lock_shared(" LOCK_CLASS ", 0)",
     /* Two tenants may share a number after 2^32 of them: they would wait, no more. */
-    [PG_VERB_LOCK_TENANT] = "SELECT pg_advisory_xact_lock(" LOCK_CLASS
-                            ", CAST($1 & 2147483647 AS int))",
+    [PG_VERB_LOCK_TENANT] =
+        "SELECT pg_advisory_xact_lock(" LOCK_CLASS ", CAST($1 & 2147483647 AS int))",
     /* In the transaction that it counts, so that it tells whether that was committed. */
-    [PG_VERB_MARK] = "INSERT INTO store_commit AS c (writer, number, seen) VALUES ($1, $2, now())"
-                     " ON CONFLICT (writer) DO UPDATE SET number = excluded.number,"
-                     " seen = excluded.seen",
+    [PG_VERB_MARK] =
+        "INSERT INTO store_commit AS c (writer, number, seen) VALUES ($1, $2, now())"
+        " ON CONFLICT (writer) DO UPDATE SET number = excluded.number,"
+        " seen = excluded.seen",
 };
 
 /* Every transaction is durable whatever the role's defaults are, and ends. */
@@ -68,10 +69,10 @@ static const struct {
     enum err_code code;
     bool engine, retry, lost;
 } states[] = {
-    {"40001", ERR_BUSY, true, true, false}, /* serialization_failure */
-    {"40P01", ERR_BUSY, true, true, false}, /* deadlock_detected */
-    {"55P03", ERR_BUSY, true, true, false}, /* lock_not_available */
-    {"57014", ERR_BUSY, true, true, false}, /* query_canceled: a timeout */
+    {"40001", ERR_BUSY, true, true, false},       /* serialization_failure */
+    {"40P01", ERR_BUSY, true, true, false},       /* deadlock_detected */
+    {"55P03", ERR_BUSY, true, true, false},       /* lock_not_available */
+    {"57014", ERR_BUSY, true, true, false},       /* query_canceled: a timeout */
     {"25P02", ERR_INTERNAL, false, false, false}, /* in_failed_sql_transaction */
     {"25006", ERR_INTERNAL, false, false, false}, /* read_only_sql_transaction */
     {"23", ERR_CONFLICT, false, false, false},    /* a constraint */
@@ -101,7 +102,8 @@ enum err_code pg_conn_failed(struct pg_conn *conn, const PGresult *result, const
                              struct err *err)
 {
     const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    const char *what = result != NULL ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    const char *what =
+        result != NULL ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     size_t i = 0;
 
     if (PQstatus(conn->pg) == CONNECTION_BAD && state == NULL)
@@ -203,8 +205,7 @@ static FALLIBLE read_answer(struct pg_conn *conn, const struct pg_pending *pendi
     *ret_answer = NULL;
     TRY(read_result(conn, deadline_us, ret_answer, err));
     if (pending->kind == PG_SYNC) /* the one answer that no NULL follows */
-        return *ret_answer != NULL ? ERR_OK
-                                   : pg_conn_lose(conn, "an answer is missing", err);
+        return *ret_answer != NULL ? ERR_OK : pg_conn_lose(conn, "an answer is missing", err);
     do {
         enum err_code code = read_result(conn, deadline_us, &result, err);
 
@@ -232,6 +233,10 @@ static FALLIBLE take_answer(struct pg_conn *conn, const struct pg_pending *pendi
     case PGRES_COMMAND_OK:
         if (pending->is_commit) /* a failed transaction's COMMIT says ROLLBACK */
             conn->committed = strcmp(PQcmdStatus(answer), "COMMIT") == 0;
+        if (pending->otherwise != NULL && strcmp(PQcmdTuples(answer), "1") != 0)
+            code = db_stmt_not_one(&conn->base, pending->otherwise, err);
+        if (code != ERR_OK && conn->failed_call < 0)
+            conn->failed_call = pending->call;
         break;
     case PGRES_TUPLES_OK:
         if (pending->kind == PG_RUN && PQntuples(answer) > 0)
@@ -261,8 +266,7 @@ static FALLIBLE read_all(struct pg_conn *conn, struct err *err)
     while (at < conn->pending_count && !conn->lost) {
         struct err each = {0};
         PGresult *answer;
-        enum err_code code =
-            read_answer(conn, &conn->pending[at], deadline_us, &answer, &each);
+        enum err_code code = read_answer(conn, &conn->pending[at], deadline_us, &answer, &each);
 
         if (code == ERR_OK)
             code = take_answer(conn, &conn->pending[at++], answer, &each);
@@ -285,7 +289,8 @@ static FALLIBLE flush_now(struct pg_conn *conn, struct err *err)
         return pg_conn_lose(conn, "the connection was lost before", err);
     if (PQpipelineSync(conn->pg) != 1)
         return pg_conn_lose(conn, PQerrorMessage(conn->pg), err);
-    conn->pending[conn->pending_count++] = (struct pg_pending){.kind = PG_SYNC, .call = conn->call};
+    conn->pending[conn->pending_count++] =
+        (struct pg_pending){.kind = PG_SYNC, .call = conn->call};
     return send_all(conn, deadline_of(conn), err);
 }
 
@@ -298,6 +303,15 @@ FALLIBLE pg_conn_flush(struct pg_conn *conn, struct err *err)
         return code;
     }
     return read_all(conn, err);
+}
+
+bool pg_conn_has_checks(const struct pg_conn *conn)
+{
+    for (int i = 0; i < conn->pending_count; i++) {
+        if (conn->pending[i].otherwise != NULL)
+            return true;
+    }
+    return false;
 }
 
 void pg_conn_send(struct pg_conn *conn)
@@ -377,7 +391,8 @@ FALLIBLE pg_conn_command(struct pg_conn *conn, const char *sql, const char *cons
 
     if (conn->pending_count > 0)
         TRY(pg_conn_flush(conn, err));
-    if (conn->lost || PQsendQueryParams(conn->pg, sql, count, NULL, values, NULL, NULL, 0) != 1 ||
+    if (conn->lost ||
+        PQsendQueryParams(conn->pg, sql, count, NULL, values, NULL, NULL, 0) != 1 ||
         PQpipelineSync(conn->pg) != 1)
         return pg_conn_lose(conn, PQerrorMessage(conn->pg), err);
     TRY(send_all(conn, deadline_of(conn), err));
@@ -389,8 +404,8 @@ FALLIBLE pg_conn_command(struct pg_conn *conn, const char *sql, const char *cons
     else
         PQclear(result);
     struct err sync_err;
-    enum err_code sync =
-        read_answer(conn, &(struct pg_pending){.kind = PG_SYNC}, deadline_of(conn), &result, &sync_err);
+    enum err_code sync = read_answer(conn, &(struct pg_pending){.kind = PG_SYNC},
+                                     deadline_of(conn), &result, &sync_err);
 
     if (sync == ERR_OK) {
         PQclear(result);
@@ -474,7 +489,8 @@ static FALLIBLE read_url(const char *url, enum db_role role, struct parameters *
     for (const PQconninfoOption *option = to->parsed; option->keyword != NULL; option++) {
         if (option->val == NULL)
             continue;
-        if (strcmp(option->keyword, "password") == 0 || strcmp(option->keyword, "sslpassword") == 0)
+        if (strcmp(option->keyword, "password") == 0 ||
+            strcmp(option->keyword, "sslpassword") == 0)
             return err_set(err, ERR_CONFIG,
                            "--database must not hold a password: put it into a passfile"
                            " (passfile=…, PGPASSFILE, ~/.pgpass) or into PGPASSWORD");
@@ -581,7 +597,10 @@ FALLIBLE pg_conn_open(const char *url, enum db_role role, struct db_conn **ret_c
     str_hex(opened->writer, random, sizeof(random));
     if (!str_copy(opened->url, sizeof(opened->url), str_from(url)))
         return err_set(err, ERR_CONFIG, "--database is too long");
-    TRY(connect_now(opened, err));
+    /* A writer connects when it has something to write: most commands need one of them. */
+    opened->lost = role == DB_ROLE_WRITER;
+    if (!opened->lost)
+        TRY(connect_now(opened, err));
     *ret_conn = conn;
     conn = NULL;
     return ERR_OK;

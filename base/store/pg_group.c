@@ -12,7 +12,8 @@ enum {
     PAUSE_US = 5000, /* before another try, times its number, jittered */
     /* A server that is restarted is back by then, or the outcome stays open. */
     RESOLVE_US = 10 * 1000 * 1000,
-    RECONNECT_US = 250 * 1000, /* between two tries to connect: callers fail at once meanwhile */
+    RECONNECT_US =
+        250 * 1000, /* between two tries to connect: callers fail at once meanwhile */
 };
 
 /* What became of a transaction. */
@@ -172,6 +173,11 @@ static enum outcome commit(struct db_writer *writer, struct db_call **calls, int
         (void)err_detail(err, ERR_IO, "a fault point failed the commit");
         return GROUP_AGAIN;
     }
+    /* What was to change one row and did not is no error to the server: it would commit. */
+    if (pg_conn_has_checks(conn) && pg_conn_flush(conn, err) != ERR_OK) {
+        roll_back(conn);
+        return GROUP_AGAIN;
+    }
     pg_conn_mark(conn, ++conn->number);
     pg_conn_verb(conn, PG_VERB_COMMIT);
     enum err_code code = pg_conn_flush(conn, err);
@@ -242,16 +248,20 @@ static void run_transaction(struct db_writer *writer, struct db_call **calls, in
 
 static int by_lane(const void *a, const void *b)
 {
-    const struct db_call *first = *(struct db_call *const *)a, *second = *(struct db_call *const *)b;
+    const struct db_call *first = *(struct db_call *const *)a,
+                         *second = *(struct db_call *const *)b;
 
-    return first->lane < second->lane ? -1 : first->lane > second->lane;
+    if (first->lane != second->lane)
+        return first->lane < second->lane ? -1 : 1;
+    return first->order - second->order;
 }
 
 void pg_group_run(struct db_writer *writer, struct db_call **calls, int count)
 {
     int begin = 0;
 
-    /* Whoever shares a lane may stand in any order: each waits for his own answer. */
+    for (int i = 0; i < count; i++)
+        calls[i]->order = i; /* of one caller's jobs the first comes first */
     qsort(calls, (size_t)count, sizeof(struct db_call *), by_lane);
     while (begin < count) {
         int end = begin + 1;

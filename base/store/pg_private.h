@@ -47,6 +47,7 @@ struct pg_pending {
     int64_t run; /* pg_stmt's, of a run or step */
     bool is_commit;
     const char *sql;
+    const char *otherwise; /* what is wrong unless it changed one row; NULL: nothing */
 };
 
 enum {
@@ -77,7 +78,8 @@ struct pg_conn {
 /* pg_conn.c --------------------------------------------------------------------- */
 
 /* ERR_CONFIG for a URL that is none, or that holds a password; ERR_CONFIG when the server
- * refuses user, password or database, ERR_UNAVAILABLE when it does not answer. */
+ * refuses user, password or database, ERR_UNAVAILABLE when it does not answer. A writer's
+ * is opened as lost: pg_conn_again connects it. */
 FALLIBLE pg_conn_open(const char *url, enum db_role role, struct db_conn **ret_conn,
                       struct err *err);
 struct pg_conn *pg_conn_of(struct db_conn *conn);
@@ -95,6 +97,8 @@ void pg_conn_mark(struct pg_conn *conn, int64_t number);
 /* Sends the queue and reads every answer. The first failure is noted on the connection
  * and returned. */
 FALLIBLE pg_conn_flush(struct pg_conn *conn, struct err *err);
+/* Does a failure that the server knows nothing of wait in the queue? */
+bool pg_conn_has_checks(const struct pg_conn *conn);
 /* Sends the queue and reads nothing. */
 void pg_conn_send(struct pg_conn *conn);
 /* Reads the answers to what pg_conn_send sent; false when one of them is a failure. */
@@ -126,8 +130,8 @@ void pg_group_end(struct db_writer *writer);
 
 /* Measures at once, then every every_us (0: 30 s) on a thread. */
 struct pg_clock;
-FALLIBLE pg_clock_start(struct db_readers *readers, int64_t every_us, struct pg_clock **ret_clock,
-                        struct err *err);
+FALLIBLE pg_clock_start(struct db_readers *readers, int64_t every_us,
+                        struct pg_clock **ret_clock, struct err *err);
 /* Accepts NULL. */
 void pg_clock_stop(struct pg_clock **clock);
 /* ERR_UNAVAILABLE while the two clocks moved apart by more than 2 s between two looks. */

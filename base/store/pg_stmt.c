@@ -13,7 +13,8 @@ enum { SHAPE_BUCKETS = 256, NAME_SIZE = 24 };
 struct pg_stmt {
     struct db_stmt base;
     const struct pg_shape *shape;
-    struct pg_stmt *prototype; /* whose name and preparation it uses: itself, or the cached one */
+    struct pg_stmt
+        *prototype;       /* whose name and preparation it uses: itself, or the cached one */
     char name[NAME_SIZE]; /* on the server */
     enum { UNPREPARED, PREPARING, PREPARED } prepared;
     int64_t runs;     /* begun, to tell answers of old ones */
@@ -49,7 +50,8 @@ static const char *skip_quoted(const char *c)
 
 static bool is_word(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '_';
 }
 
 /* One parameter at c, which is '$'; *inout_c is left behind it. */
@@ -75,9 +77,10 @@ static const char *read_parameter(const char **inout_c, uint64_t *inout_seen)
 /* What SQLite's connections refuse by other means: the same texts are refused here. */
 static const char *check_command(const char *sql)
 {
-    static const char words[] = "BEGIN START COMMIT END ROLLBACK ABORT SAVEPOINT RELEASE SET RESET"
-                                " PREPARE DEALLOCATE LISTEN NOTIFY COPY VACUUM ATTACH DETACH"
-                                " PRAGMA DISCARD";
+    static const char words[] =
+        "BEGIN START COMMIT END ROLLBACK ABORT SAVEPOINT RELEASE SET RESET"
+        " PREPARE DEALLOCATE LISTEN NOTIFY COPY VACUUM ATTACH DETACH"
+        " PRAGMA DISCARD";
     size_t len = 0;
 
     while (is_word(sql[len]))
@@ -327,11 +330,12 @@ void pg_stmt_answer(const struct pg_pending *pending, PGresult *result)
 }
 
 /* Queues one execution, and its preparation when that is still to come. */
-static void queue(struct pg_stmt *st, bool wants_rows)
+static void queue(struct pg_stmt *st, bool wants_rows, const char *otherwise)
 {
     static const int binary[DB_PARAMETERS_MAX] = {
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     struct pg_conn *conn = pg_conn_of(st->base.conn);
     struct pg_stmt *prototype = st->prototype;
     struct pg_pending pending = {.kind = PG_PREPARE, .sql = st->base.sql};
@@ -347,9 +351,10 @@ static void queue(struct pg_stmt *st, bool wants_rows)
     pending.stmt = st;
     pending.kind = wants_rows ? PG_STEP : PG_RUN;
     pending.run = ++st->runs;
+    pending.otherwise = otherwise;
     if (pg_conn_note(conn, &pending) &&
-        PQsendQueryPrepared(conn->pg, prototype->name, st->base.parameters, st->values, st->lengths,
-                            binary, 1) != 1)
+        PQsendQueryPrepared(conn->pg, prototype->name, st->base.parameters, st->values,
+                            st->lengths, binary, 1) != 1)
         (void)pg_conn_lose(conn, PQerrorMessage(conn->pg), &ignored);
 }
 
@@ -359,7 +364,7 @@ static enum db_step step(struct db_stmt *stmt, struct err *err)
 
     if (st->result == NULL) {
         st->row = -1;
-        queue(st, true);
+        queue(st, true, NULL);
         if (pg_conn_flush(pg_conn_of(stmt->conn), err) != ERR_OK)
             return DB_FAIL;
         if (st->result == NULL) { /* skipped, because one before it failed */
@@ -371,9 +376,9 @@ static enum db_step step(struct db_stmt *stmt, struct err *err)
     return ++st->row < PQntuples(st->result) ? DB_ROW : DB_DONE;
 }
 
-static FALLIBLE run(struct db_stmt *stmt, struct err *err)
+static FALLIBLE run(struct db_stmt *stmt, const char *otherwise, struct err *err)
 {
-    queue(of(stmt), false);
+    queue(of(stmt), false, otherwise);
     return pg_conn_of(stmt->conn)->lost
                ? pg_conn_lose(pg_conn_of(stmt->conn), "the connection was lost before", err)
                : ERR_OK;
@@ -453,7 +458,8 @@ static bool is_null(struct db_stmt *stmt, int column)
     return PQgetisnull(of(stmt)->result, of(stmt)->row, column) != 0;
 }
 
-/* ---- connections, as the engine's table wants them ----------------------------------------- */
+/* ---- connections, as the engine's table wants them -----------------------------------------
+ */
 
 static FALLIBLE open_conn(const struct db_options *options, enum db_role role,
                           struct db_conn **ret_conn, struct err *err)

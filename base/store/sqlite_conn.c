@@ -161,7 +161,9 @@ static FALLIBLE get_number(struct db_conn *conn, const char *sql, int64_t *ret_n
 /* Puts the file's name and our code around SQLite's reason. */
 static enum err_code cannot_open(struct db_conn *conn, const char *path, struct err *err)
 {
-    int result = sqlite_conn_of(conn)->sqlite != NULL ? sqlite3_errcode(sqlite_conn_of(conn)->sqlite) & 0xff : SQLITE_NOMEM;
+    int result = sqlite_conn_of(conn)->sqlite != NULL
+                     ? sqlite3_errcode(sqlite_conn_of(conn)->sqlite) & 0xff
+                     : SQLITE_NOMEM;
     enum err_code code = ERR_IO;
     struct err cause = *err;
 
@@ -269,19 +271,23 @@ void sqlite_conn_rollback(struct db_conn *conn)
 }
 
 enum err_code sqlite_conn_error(struct db_conn *conn, int result, const char *sql,
-                            struct err *err)
+                                struct err *err)
 {
-    const char *what = sqlite_conn_of(conn)->sqlite != NULL ? sqlite3_errmsg(sqlite_conn_of(conn)->sqlite) : "out of memory";
+    const char *what = sqlite_conn_of(conn)->sqlite != NULL
+                           ? sqlite3_errmsg(sqlite_conn_of(conn)->sqlite)
+                           : "out of memory";
 
     /* The connection's message belongs to its last call; ours may be older. */
-    if (sqlite_conn_of(conn)->sqlite == NULL || sqlite3_extended_errcode(sqlite_conn_of(conn)->sqlite) != result)
+    if (sqlite_conn_of(conn)->sqlite == NULL ||
+        sqlite3_extended_errcode(sqlite_conn_of(conn)->sqlite) != result)
         what = sqlite3_errstr(result);
     return err_detail(err, code_of(result), "%s%s (%d)%s%.*s",
                       (result & 0xff) == SQLITE_FULL ? "out of disk space: " : "", what, result,
                       sql != NULL ? ": " : "", SQL_SHOWN, sql != NULL ? sql : "");
 }
 
-enum err_code sqlite_conn_failed(struct db_conn *conn, int result, const char *sql, struct err *err)
+enum err_code sqlite_conn_failed(struct db_conn *conn, int result, const char *sql,
+                                 struct err *err)
 {
     (void)sqlite_conn_error(conn, result, sql, err);
     db_conn_note(conn, err);

@@ -74,9 +74,8 @@ static FALLIBLE stmt_new(struct db_conn *conn, const char *sql, bool cached,
 
     if (st == NULL)
         return sqlite_conn_failed(conn, SQLITE_NOMEM, sql, err);
-    int result =
-        sqlite3_prepare_v3(sqlite_conn_of(conn)->sqlite, sql, -1,
-                           cached ? SQLITE_PREPARE_PERSISTENT : 0, &st->stmt, &tail);
+    int result = sqlite3_prepare_v3(sqlite_conn_of(conn)->sqlite, sql, -1,
+                                    cached ? SQLITE_PREPARE_PERSISTENT : 0, &st->stmt, &tail);
     if (result != SQLITE_OK) {
         enum err_code code = sqlite_conn_failed(conn, result, sql, err);
         stmt_free(&st->base);
@@ -144,11 +143,13 @@ static enum db_step step(struct db_stmt *stmt, struct err *err)
     return DB_FAIL;
 }
 
-static FALLIBLE run(struct db_stmt *stmt, struct err *err)
+static FALLIBLE run(struct db_stmt *stmt, const char *otherwise, struct err *err)
 {
     switch (step(stmt, err)) {
     case DB_DONE:
-        return ERR_OK;
+        return otherwise == NULL || stmt->changes == 1
+                   ? ERR_OK
+                   : db_stmt_not_one(stmt->conn, otherwise, err);
     case DB_ROW:
         return db_stmt_refuse(stmt->conn, "a row nobody asked for", stmt->sql, err);
     case DB_FAIL:

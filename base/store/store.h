@@ -106,6 +106,10 @@ enum db_step db_step(struct db_stmt *stmt, struct err *err);
 /* Steps a statement that returns no row. On PostgreSQL it may be on its way when this
  * returns; if it fails, so does a later statement, or the closure. */
 FALLIBLE db_run(struct db_stmt *stmt, struct err *err);
+/* Likewise for one that must change exactly one row: else the closure fails with
+ * ERR_CONFLICT and this constant text in the detail. Cheaper than asking db_changes, for
+ * nobody waits. */
+FALLIBLE db_run_one(struct db_stmt *stmt, const char *otherwise, struct err *err);
 /* Rows changed by the last insert, update or delete of this statement. */
 int64_t db_changes(struct db_stmt *stmt);
 /* Columns count from 0; text and bytes are valid until the next step. */

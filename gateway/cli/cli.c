@@ -97,17 +97,18 @@ static void print_help(const struct command *command)
         if (strcmp(command->name, "serve") == 0)
             cmd_serve_print_settings();
     }
-    (void)printf("\nglobal options:\n"
-                 "  --data DIR                   the installation (default ./arkgate-data)\n"
-                 "  --database URL               sqlite:PATH (default DIR/arkgate.db) or\n"
-                 "                               postgresql://USER@HOST:PORT/NAME\n"
-                 "  --keys DIR                   key files (default: keys in the installation)\n"
-                 "  --config FILE                settings of serve, YAML\n"
-                 "  -o, --output table|json|csv  how the result is printed\n"
-                 "  -q, --quiet                  results and errors only\n"
-                 "  --no-color                   accepted; nothing is coloured\n"
-                 "  -h, --help                   this text\n"
-                 "  --version                    the version\n");
+    (void)printf(
+        "\nglobal options:\n"
+        "  --data DIR                   the installation (default ./arkgate-data)\n"
+        "  --database URL               sqlite:PATH (default DIR/arkgate.db) or\n"
+        "                               postgresql://USER@HOST:PORT/NAME\n"
+        "  --keys DIR                   key files (default: keys in the installation)\n"
+        "  --config FILE                settings of serve, YAML\n"
+        "  -o, --output table|json|csv  how the result is printed\n"
+        "  -q, --quiet                  results and errors only\n"
+        "  --no-color                   accepted; nothing is coloured\n"
+        "  -h, --help                   this text\n"
+        "  --version                    the version\n");
 }
 
 /* Content of a file, or of stdin for "-", without the line feed at its end. */

@@ -32,7 +32,15 @@ const struct command *cli_parse_command(const char *name)
 }
 
 /* The global options, with the letters that stand for them. */
-enum { OPT_DATA = 1000, OPT_DATABASE, OPT_KEYS, OPT_CONFIG, OPT_NO_COLOR, OPT_VERSION, OPT_OWN };
+enum {
+    OPT_DATA = 1000,
+    OPT_DATABASE,
+    OPT_KEYS,
+    OPT_CONFIG,
+    OPT_NO_COLOR,
+    OPT_VERSION,
+    OPT_OWN
+};
 static const struct option globals[] = {
     {"data", required_argument, NULL, OPT_DATA},
     {"database", required_argument, NULL, OPT_DATABASE},

@@ -26,7 +26,8 @@ void cli_run_actor(char dst[65])
 enum err_code cli_run_database(const struct cli_globals *globals, char *dst, size_t size,
                                struct err *err)
 {
-    const char *url = globals->database != NULL ? globals->database : getenv("ARKGATE_DATABASE");
+    const char *url =
+        globals->database != NULL ? globals->database : getenv("ARKGATE_DATABASE");
     int len;
 
     if (url == NULL)

@@ -84,9 +84,14 @@ static const struct config_key keys[] = {
 };
 
 /* Variables of the environment that are no settings. */
-static const char *const others[] = {"ARKGATE_CONFIG", "ARKGATE_DATA", "ARKGATE_DATABASE", "ARKGATE_KEYS",
+static const char *const others[] = {"ARKGATE_CONFIG",
+                                     "ARKGATE_DATA",
+                                     "ARKGATE_DATABASE",
+                                     "ARKGATE_KEYS",
 #ifdef ARKGATE_TEST
-                                     "ARKGATE_FAULT", "ARKGATE_CLOCK", "ARKGATE_CLOCK_SKEW",
+                                     "ARKGATE_FAULT",
+                                     "ARKGATE_CLOCK",
+                                     "ARKGATE_CLOCK_SKEW",
 #endif
                                      NULL};
 

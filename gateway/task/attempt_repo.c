@@ -107,12 +107,7 @@ enum err_code attempt_repo_set_state(struct db_conn *conn, const struct scope *s
     db_bind_text(st, 4, str_from(attempt->state));
     db_bind_text(st, 5, str_from(state));
     db_bind_i64(st, 6, now_us);
-    TRY(db_run(st, err));
-    if (db_changes(st) != 1)
-        return err_detail(err, ERR_CONFLICT, "attempt %lld of task %lld is no longer %s",
-                          (long long)attempt->number, (long long)attempt->task_id,
-                          attempt->state);
-    return ERR_OK;
+    return db_run_one(st, "the attempt is no longer in this state", err);
 }
 
 enum err_code attempt_repo_set_detail(struct db_conn *conn, const struct scope *scope,

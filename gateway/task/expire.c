@@ -49,7 +49,8 @@ enum err_code expire_sends(struct task_service *service, bool all, struct err *e
      * nobody. */
     for (expiry.at = 0; expiry.at < expiry.count; expiry.at++) {
         struct err each = {0};
-        enum err_code rc = db_write(service->db, expiry.attempts[expiry.at].tenant_id, expire_one, &expiry, &each);
+        enum err_code rc = db_write(service->db, expiry.attempts[expiry.at].tenant_id,
+                                    expire_one, &expiry, &each);
 
         if (rc != ERR_OK && rc != ERR_CONFLICT && first == ERR_OK) {
             first = rc;

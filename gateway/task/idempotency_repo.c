@@ -53,10 +53,7 @@ enum err_code idempotency_repo_add(struct db_conn *conn, const struct scope *sco
     db_bind_i64(st, 4, row->task_id);
     db_bind_i64(st, 5, row->created_us);
     db_bind_i64(st, 6, not_before_us);
-    TRY(db_run(st, err));
-    if (db_changes(st) == 1)
-        return ERR_OK;
-    return err_set(err, ERR_CONFLICT, "the idempotency key is in use");
+    return db_run_one(st, "the idempotency key is in use", err);
 }
 
 enum err_code idempotency_repo_drop(struct db_conn *conn, const struct scope *scope,

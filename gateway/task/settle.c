@@ -347,7 +347,8 @@ enum err_code settle_overdue(struct task_service *service, struct err *err)
     TRY(db_read(service->db, find_overdue, &overdue, err));
     for (overdue.at = 0; overdue.at < overdue.count; overdue.at++) {
         struct err each = {0};
-        enum err_code rc = db_write(service->db, overdue.tenants[overdue.at], end_overdue, &overdue, &each);
+        enum err_code rc =
+            db_write(service->db, overdue.tenants[overdue.at], end_overdue, &overdue, &each);
 
         if (rc != ERR_OK && first == ERR_OK) {
             first = rc;

@@ -22,7 +22,8 @@ static enum err_code wait_for_twin(struct create *create, struct err *err)
 
     while (create->task.state == TASK_SUBMITTING) {
         if (sys_now_us() > create->attempt.deadline_us)
-            return db_write(db, create->scope->tenant_id, submit_commit_publish_minted, create, err);
+            return db_write(db, create->scope->tenant_id, submit_commit_publish_minted, create,
+                            err);
         sys_sleep_us(pause_us);
         pause_us = pause_us < 50000 ? pause_us * 2 : pause_us;
         TRY(db_read(db, submit_commit_read_twin, create, err));
@@ -143,7 +144,8 @@ static void record_unknown(struct create *create, const struct provider_answer *
     struct err ignored = {0};
 
     create->task.minted_public = true;
-    if (db_write(create->service->db, create->scope->tenant_id, submit_commit_unknown, &outcome, &ignored) != ERR_OK)
+    if (db_write(create->service->db, create->scope->tenant_id, submit_commit_unknown, &outcome,
+                 &ignored) != ERR_OK)
         log_uncommitted(create, &ignored);
 }
 
@@ -154,7 +156,8 @@ static void record_accepted(struct create *create, const struct provider_answer 
     enum err_code rc = FAULT_POINT("submit.commit_b") ? ERR_IO : ERR_OK;
 
     if (rc == ERR_OK)
-        rc = db_write(create->service->db, create->scope->tenant_id, submit_commit_accepted, &outcome, &failed);
+        rc = db_write(create->service->db, create->scope->tenant_id, submit_commit_accepted,
+                      &outcome, &failed);
     if (rc == ERR_OK) {
         create->service->provider->watch(create->service->provider->self,
                                          create->task.account_id, create->task.upstream_id,
@@ -211,7 +214,8 @@ static bool try_another(struct create *create, const struct provider_answer *ans
     create->attempt = refused; /* the closure refuses this one and inserts the next */
     outcome.again = &next;
     outcome.now_us = sys_now_us();
-    if (db_write(create->service->db, create->scope->tenant_id, submit_commit_refused, &outcome, &ignored) != ERR_OK) {
+    if (db_write(create->service->db, create->scope->tenant_id, submit_commit_refused, &outcome,
+                 &ignored) != ERR_OK) {
         log_uncommitted(create, &ignored);
         return false;
     }
@@ -245,7 +249,8 @@ static enum err_code send_and_record(struct create *create, struct err *err)
         .create = create, .answer = &answer, .why = err, .now_us = sys_now_us()};
     struct err failed = {0};
 
-    if (db_write(create->service->db, create->scope->tenant_id, submit_commit_refused, &outcome, &failed) == ERR_OK) {
+    if (db_write(create->service->db, create->scope->tenant_id, submit_commit_refused, &outcome,
+                 &failed) == ERR_OK) {
         if (!create->task.minted_public)
             return err->code;
         *err = (struct err){0}; /* a twin answered with the id: it stands for all */

@@ -180,20 +180,18 @@ static enum err_code add_event(struct db_conn *conn, const struct task *task,
 {
     static const char sql[] =
         "INSERT INTO event (tenant_id, seq, task_id, time_us, from_state, to_state, note)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        " SELECT tenant_id, event_seq, $2, $3, $4, $5, $6 FROM account WHERE tenant_id = $1";
     CLEANUP(db_done) struct db_stmt *st = NULL;
-    int64_t seq;
 
-    TRY(ledger_next_event(conn, task->tenant_id, &seq, err));
+    TRY(ledger_next_event(conn, task->tenant_id, err));
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_i64(st, 1, task->tenant_id);
-    db_bind_i64(st, 2, seq);
-    db_bind_i64(st, 3, task->id);
-    db_bind_i64(st, 4, now_us);
-    db_bind_text(st, 5, str_from(state_name(task->state)));
-    db_bind_text(st, 6, str_from(state_name(to)));
-    db_bind_text(st, 7, str_from(note));
-    return db_run(st, err);
+    db_bind_i64(st, 2, task->id);
+    db_bind_i64(st, 3, now_us);
+    db_bind_text(st, 4, str_from(state_name(task->state)));
+    db_bind_text(st, 5, str_from(state_name(to)));
+    db_bind_text(st, 6, str_from(note));
+    return db_run_one(st, "the tenant has no account", err);
 }
 
 /* Out of every list. Apart from the move, which would else rewrite each list's index. */
@@ -227,10 +225,7 @@ enum err_code task_repo_move(struct db_conn *conn, const struct scope *scope, st
         db_bind_i64(st, 6, now_us);
     else
         db_bind_null(st, 6);
-    TRY(db_run(st, err));
-    if (db_changes(st) != 1)
-        return err_detail(err, ERR_CONFLICT, "task %s is no longer %s", task->minted_id,
-                          state_name(task->state));
+    TRY(db_run_one(st, "the task is no longer in this state", err));
     if (to == TASK_REFUSED)
         TRY(unlist(conn, task, err));
     TRY(add_event(conn, task, to, now_us, note, err));

@@ -299,7 +299,15 @@ static enum err_code event_steps(struct db_conn *conn, void *ctx, struct err *er
 {
     struct misc_ctx *misc = ctx;
 
-    return ledger_next_event(conn, misc->scope->tenant_id, &misc->event, err);
+    static const char sql[] = "SELECT event_seq FROM account WHERE tenant_id = $1";
+    CLEANUP(db_done) struct db_stmt *stmt = NULL;
+
+    TRY(ledger_next_event(conn, misc->scope->tenant_id, err));
+    TRY(db_prepare(conn, sql, &stmt, err));
+    db_bind_i64(stmt, 1, misc->scope->tenant_id);
+    if (db_step(stmt, err) == DB_ROW)
+        misc->event = db_get_i64(stmt, 0);
+    return err->code;
 }
 
 static enum err_code line_steps(struct db_conn *conn, void *ctx, struct err *err)
@@ -348,7 +356,7 @@ static void test_account(void)
     misc = (struct misc_ctx){.scope = &nobody};
     read.scope = &nobody;
     CHECK_INT("nobody", db_read(fixture.db, account_steps, &read, &err), ERR_NOT_FOUND);
-    CHECK_INT("nobody", fixture_write(&fixture, event_steps, &misc, &err), ERR_NOT_FOUND);
+    CHECK_INT("nobody", fixture_write(&fixture, event_steps, &misc, &err), ERR_CONFLICT);
     CHECK_INT("nobody", fixture_write(&fixture, line_steps, &misc, &err), ERR_NOT_FOUND);
     check_verifies(&fixture, "events and lines are no entries");
     fixture_fini(&fixture);

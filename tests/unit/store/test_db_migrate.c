@@ -119,7 +119,8 @@ static void foreign(void)
 
     fixture_dir(&fx);
     CHECK_OK("file", db_file_create(fx.path, &fx.err), &fx.err);
-    CHECK_OK("tool", sqlite_conn_open(fx.path, NULL, DB_ROLE_TOOL, 1000, &conn, &fx.err), &fx.err);
+    CHECK_OK("tool", sqlite_conn_open(fx.path, NULL, DB_ROLE_TOOL, 1000, &conn, &fx.err),
+             &fx.err);
     CHECK_OK("table", sqlite_conn_script(conn, "CREATE TABLE x (y)", &fx.err), &fx.err);
     db_conn_close(&conn);
     CHECK_INT("open", try_open(&fx), ERR_CONFIG);

@@ -157,7 +157,8 @@ static void mistakes(void)
     for (enum mistake mistake = UNBOUND; mistake < MISTAKES; mistake++) {
         CHECK_INT("read", db_read(fx.db, mistake_fn, &mistake, &fx.err), ERR_INTERNAL);
         CHECK_TRUE("detail", fx.err.detail[0] != '\0');
-        CHECK_INT("write", db_write(fx.db, DB_ALL, mistake_fn, &mistake, &fx.err), ERR_INTERNAL);
+        CHECK_INT("write", db_write(fx.db, DB_ALL, mistake_fn, &mistake, &fx.err),
+                  ERR_INTERNAL);
     }
     fixture_fini(&fx);
 }
@@ -228,7 +229,8 @@ static void changes(void)
     CHECK_INT("rows", fixture_number(&fx, "SELECT COUNT(*) FROM t"), 3);
     CHECK_INT("again", db_write(fx.db, DB_ALL, loop_fn, NULL, &fx.err), ERR_CONFLICT);
     CHECK_TRUE("names the statement", strstr(fx.err.detail, "INSERT INTO t") != NULL);
-    CHECK_INT("a kept statement", db_write(fx.db, DB_ALL, keep_fn, &ran, &fx.err), ERR_INTERNAL);
+    CHECK_INT("a kept statement", db_write(fx.db, DB_ALL, keep_fn, &ran, &fx.err),
+              ERR_INTERNAL);
     CHECK_INT("rows", fixture_number(&fx, "SELECT COUNT(*) FROM t"), 3);
     CHECK_INT("readers cannot write", db_read(fx.db, keep_fn, &ran, &fx.err), ERR_INTERNAL);
     CHECK_TRUE("ran", ran);

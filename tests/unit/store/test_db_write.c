@@ -62,8 +62,9 @@ static void *work_main(void *ctx)
 {
     struct work *work = ctx;
 
-    work->code = work->hold != NULL ? db_write(work->fx->db, DB_ALL, hold_fn, work->hold, &work->err)
-                                    : db_write(work->fx->db, DB_ALL, work_fn, work, &work->err);
+    work->code = work->hold != NULL
+                     ? db_write(work->fx->db, DB_ALL, hold_fn, work->hold, &work->err)
+                     : db_write(work->fx->db, DB_ALL, work_fn, work, &work->err);
     return NULL;
 }
 

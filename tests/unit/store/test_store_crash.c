@@ -18,7 +18,8 @@ static void child_main(struct fixture *fx, const char *fault, int report)
     fixture_open(fx, (struct db_options){0});
     for (unsigned char i = 1; i <= CHANGES; i++) {
         struct one one = {.sql = "INSERT INTO t (a) VALUES ($1)", .count = 1, .value = {i}};
-        if (db_write(fx->db, DB_ALL, one_fn, &one, &fx->err) != ERR_OK || write(report, &i, 1) != 1)
+        if (db_write(fx->db, DB_ALL, one_fn, &one, &fx->err) != ERR_OK ||
+            write(report, &i, 1) != 1)
             _exit(3);
     }
     _exit(0);
