@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PostgreSQL's writers: a group of closures in one transaction, each in its own
- * savepoint, all their statements in one stream. It decides which locks order the writers
- * of all gateways, who is run again, and what became of a COMMIT that got no answer. */
+/* PostgreSQL's writers: a group of closures in one transaction, all their statements in
+ * one stream. A savepoint for each costs as much as two statements, so there is none
+ * until a closure fails: then the group is run again with them, and so are the next ones.
+ * This file decides which locks order the writers of all gateways, who is run again, and
+ * what became of a COMMIT that got no answer. */
 #include "base/store/pg_private.h"
 
 #include <stdlib.h>
@@ -14,6 +16,7 @@ enum {
     RESOLVE_US = 10 * 1000 * 1000,
     RECONNECT_US =
         250 * 1000, /* between two tries to connect: callers fail at once meanwhile */
+    CAREFUL_GROUPS = 64, /* with savepoints, after a closure failed */
 };
 
 /* What became of a transaction. */
@@ -79,22 +82,18 @@ static void queue_locks(struct pg_conn *conn, struct db_call *const *calls, int 
     }
 }
 
-static void queue_savepoint(struct pg_conn *conn, enum pg_verb verb, int count)
-{
-    if (count > 1) /* alone, the transaction is one */
-        pg_conn_verb(conn, verb);
-}
-
 /* Runs the closures; ERR_OK when those that failed can be left out. */
 static FALLIBLE run_closures(struct db_writer *writer, struct db_call **calls, int count,
                              int *ret_good, struct err *err)
 {
     struct pg_conn *conn = own(writer);
+    bool careful = count > 1 && conn->careful > 0; /* alone, the transaction is one */
 
     *ret_good = 0;
     for (int i = 0; i < count; i++) {
         conn->call = i;
-        queue_savepoint(conn, PG_VERB_SAVEPOINT, count);
+        if (careful)
+            pg_conn_verb(conn, PG_VERB_SAVEPOINT);
         calls[i]->code = db_conn_run(writer->conn, calls[i]->fn, calls[i]->ctx, &calls[i]->err);
         /* The network, a lock, or a statement that a neighbour left on its way. */
         if (conn->lost || conn->base.engine_failed ||
@@ -103,13 +102,21 @@ static FALLIBLE run_closures(struct db_writer *writer, struct db_call **calls, i
             return err->code;
         }
         if (calls[i]->code == ERR_OK) {
-            queue_savepoint(conn, PG_VERB_RELEASE, count);
+            if (careful)
+                pg_conn_verb(conn, PG_VERB_RELEASE);
             ++*ret_good;
             continue;
         }
+        if (count > 1 && !careful) {
+            conn->careful = CAREFUL_GROUPS;
+            *err = calls[i]->err;
+            return err->code;
+        }
         conn->failed_call = -1; /* it is this one's alone */
-        queue_savepoint(conn, PG_VERB_ROLLBACK_TO, count);
-        queue_savepoint(conn, PG_VERB_RELEASE, count);
+        if (careful) {
+            pg_conn_verb(conn, PG_VERB_ROLLBACK_TO);
+            pg_conn_verb(conn, PG_VERB_RELEASE);
+        }
     }
     conn->call = -1;
     return ERR_OK;
@@ -231,8 +238,12 @@ static void run_transaction(struct db_writer *writer, struct db_call **calls, in
     for (int i = 1; i <= TRIES; i++) {
         if (reconnect(writer, false, &err) != ERR_OK)
             break;
+        int careful = own(writer)->careful;
+
         if (run_once(writer, calls, count, &err) == GROUP_DONE)
             return;
+        if (count > 1 && careful == 0 && own(writer)->careful > 0)
+            continue; /* with savepoints */
         if (count > 1 && !own(writer)->lost) {
             for (int k = 0; k < count; k++)
                 run_transaction(writer, &calls[k], 1);
@@ -274,6 +285,7 @@ void pg_group_run(struct db_writer *writer, struct db_call **calls, int count)
         run_transaction(writer, calls + begin, end - begin);
         begin = end;
     }
+    own(writer)->careful -= own(writer)->careful > 0;
 }
 
 void pg_group_end(struct db_writer *writer)

@@ -72,6 +72,7 @@ struct pg_conn {
     char url[1024];
     char writer[PG_WRITER_TEXT]; /* its row in store_commit */
     int64_t number;              /* of its last COMMIT */
+    int careful;                 /* groups that still get savepoints */
     int64_t failed_at_us;        /* monotonic: when a new connection was refused; 0: never */
 };
 

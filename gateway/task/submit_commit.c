@@ -85,8 +85,8 @@ enum err_code submit_commit_accepted(struct db_conn *conn, void *ctx, struct err
     TRY(task_repo_load(conn, scope, create->task.id, &task, err));
     TRY(attempt_repo_set_state(conn, scope, &create->attempt, "accepted", outcome->now_us,
                                err));
-    TRY(task_repo_set_upstream(conn, scope, &task, str_from(outcome->answer->upstream_id),
-                               err));
+    str_copy_cut(task.upstream_id, sizeof(task.upstream_id),
+                 str_from(outcome->answer->upstream_id));
     TRY(task_repo_move(conn, scope, &task, TASK_QUEUED, outcome->now_us, "", err));
     /* A scan may have seen it before we knew that it is ours. */
     TRY(stray_repo_close(conn, task.account_id, str_from(task.upstream_id), "adopted", err));

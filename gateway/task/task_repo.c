@@ -212,10 +212,14 @@ enum err_code task_repo_move(struct db_conn *conn, const struct scope *scope, st
 {
     static const char sql[] = "UPDATE task SET state = $4, updated_us = $5, ended_us = $6"
                               " WHERE tenant_id = $1 AND id = $2 AND state = $3";
+    /* Ark has taken it, and its id with it: one change of the row, not two. */
+    static const char queued_sql[] =
+        "UPDATE task SET state = $4, updated_us = $5, ended_us = $6, upstream_id = $7"
+        " WHERE tenant_id = $1 AND id = $2 AND state = $3";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(state_may_move(task->state, to, err));
-    TRY(db_prepare(conn, sql, &st, err));
+    TRY(db_prepare(conn, to == TASK_QUEUED ? queued_sql : sql, &st, err));
     db_bind_i64(st, 1, scope->tenant_id);
     db_bind_i64(st, 2, task->id);
     db_bind_text(st, 3, str_from(state_name(task->state)));
@@ -225,6 +229,8 @@ enum err_code task_repo_move(struct db_conn *conn, const struct scope *scope, st
         db_bind_i64(st, 6, now_us);
     else
         db_bind_null(st, 6);
+    if (to == TASK_QUEUED)
+        bind_optional_text(st, 7, str_from(task->upstream_id));
     TRY(db_run_one(st, "the task is no longer in this state", err));
     if (to == TASK_REFUSED)
         TRY(unlist(conn, task, err));
