@@ -7,6 +7,7 @@
 #include "base/store/pg_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Longer than any read may take, shorter than a client's patience. */
 #define BUSY_US (5 * 1000 * 1000)
@@ -36,6 +37,11 @@ static FALLIBLE check_schema(struct db *db, const char *path, struct err *err)
         return ERR_IO;
     }
     return db_migrate_check(version, err);
+}
+
+bool db_is_server(const char *path)
+{
+    return strncmp(path, "postgresql://", 13) == 0 || strncmp(path, "postgres://", 11) == 0;
 }
 
 const struct db_engine *db_engine_of(const char *path)

@@ -27,7 +27,7 @@ FALLIBLE db_exists(const char *path, bool *ret_exists, struct err *err)
         *ret_exists = db_file_exists(path);
         return ERR_OK;
     }
-    TRY(pg_conn_open(path, DB_ROLE_TOOL, &conn, err));
+    TRY(pg_open_new(path, DB_ROLE_TOOL, &conn, err));
     TRY(pg_migrate_schema(conn, &version, err));
     *ret_exists = version > 0;
     return ERR_OK;

@@ -57,7 +57,7 @@ struct db_engine {
     const char *name;
     int writers;   /* threads that write */
     int group_max; /* closures per commit unless the options say another number */
-    FALLIBLE (*open)
+    FALLIBLE(*open)
     (const struct db_options *options, enum db_role role, struct db_conn **ret_conn,
      struct err *err);
     /* Everything but the cached statements, which are freed before. */
@@ -73,7 +73,7 @@ struct db_engine {
     bool (*is_alive)(struct db_conn *conn);
 
     /* Statements: sets parameters; the caller has checked nothing but the text. */
-    FALLIBLE (*stmt_new)
+    FALLIBLE(*stmt_new)
     (struct db_conn *conn, const char *sql, bool cached, struct db_stmt **ret_stmt,
      struct err *err);
     void (*stmt_free)(struct db_stmt *stmt);

@@ -14,9 +14,10 @@ enum {
     PAUSE_US = 5000, /* before another try, times its number, jittered */
     /* A server that is restarted is back by then, or the outcome stays open. */
     RESOLVE_US = 10 * 1000 * 1000,
-    RECONNECT_US =
-        250 * 1000, /* between two tries to connect: callers fail at once meanwhile */
-    CAREFUL_GROUPS = 64, /* with savepoints, after a closure failed */
+    /* Between two tries to connect; callers fail at once meanwhile. */
+    RECONNECT_US = 250 * 1000,
+    PATIENCE_US = 10 * 1000 * 1000, /* for locks and deadlocks, over all tries */
+    CAREFUL_GROUPS = 64,            /* with savepoints, after a closure failed */
 };
 
 /* What became of a transaction. */
@@ -52,7 +53,7 @@ static FALLIBLE reconnect(struct db_writer *writer, bool patient, struct err *er
             return err_set(err, ERR_UNAVAILABLE, "the database cannot be reached");
         sys_sleep_us(conn->failed_at_us + RECONNECT_US - now_us);
     }
-    enum err_code code = pg_conn_again(writer->conn, err);
+    enum err_code code = pg_open_again(writer->conn, err);
     if (code == ERR_OK && conn->failed_at_us != 0)
         LOG(LOG_INFO, "database_back");
     if (code != ERR_OK && conn->failed_at_us == 0)
@@ -233,6 +234,7 @@ static enum outcome run_once(struct db_writer *writer, struct db_call **calls, i
  * alone is tried again for as long as its failure may pass. */
 static void run_transaction(struct db_writer *writer, struct db_call **calls, int count)
 {
+    int64_t deadline_us = sys_mono_us() + PATIENCE_US;
     struct err err = {0};
 
     for (int i = 1; i <= TRIES; i++) {
@@ -249,7 +251,7 @@ static void run_transaction(struct db_writer *writer, struct db_call **calls, in
                 run_transaction(writer, &calls[k], 1);
             return;
         }
-        if (!own(writer)->retry)
+        if (!own(writer)->retry || sys_mono_us() > deadline_us)
             break;
         if (i < TRIES)
             sys_sleep_us((int64_t)sys_random_below((uint32_t)(PAUSE_US * i)) + PAUSE_US);

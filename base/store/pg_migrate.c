@@ -60,13 +60,13 @@ static FALLIBLE run_script(struct pg_conn *conn, const char *sql, struct err *er
     enum err_code code = ERR_OK;
 
     if (PQexitPipelineMode(conn->pg) != 1 || PQsetnonblocking(conn->pg, 0) != 0)
-        return pg_conn_lose(conn, PQerrorMessage(conn->pg), err);
+        return pg_error_lost(conn, PQerrorMessage(conn->pg), err);
     PGresult *result = PQexec(conn->pg, sql);
     if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
-        code = pg_conn_failed(conn, result, sql, err);
+        code = pg_error_failed(conn, result, sql, err);
     PQclear(result);
     if (PQsetnonblocking(conn->pg, 1) != 0 || PQenterPipelineMode(conn->pg) != 1)
-        return code != ERR_OK ? code : pg_conn_lose(conn, PQerrorMessage(conn->pg), err);
+        return code != ERR_OK ? code : pg_error_lost(conn, PQerrorMessage(conn->pg), err);
     return code;
 }
 
@@ -118,6 +118,6 @@ FALLIBLE pg_migrate(const char *url, const struct db_schema_file *files, int cou
 {
     CLEANUP(db_conn_close) struct db_conn *conn = NULL;
 
-    TRY(pg_conn_open(url, DB_ROLE_TOOL, &conn, err));
+    TRY(pg_open_new(url, DB_ROLE_TOOL, &conn, err));
     return migrate(conn, files, count, err);
 }

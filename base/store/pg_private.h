@@ -76,16 +76,20 @@ struct pg_conn {
     int64_t failed_at_us;        /* monotonic: when a new connection was refused; 0: never */
 };
 
-/* pg_conn.c --------------------------------------------------------------------- */
+/* pg_open.c ---------------------------------------------------------------------- */
 
 /* ERR_CONFIG for a URL that is none, or that holds a password; ERR_CONFIG when the server
  * refuses user, password or database, ERR_UNAVAILABLE when it does not answer. A writer's
- * is opened as lost: pg_conn_again connects it. */
-FALLIBLE pg_conn_open(const char *url, enum db_role role, struct db_conn **ret_conn,
-                      struct err *err);
-struct pg_conn *pg_conn_of(struct db_conn *conn);
+ * is opened as lost: pg_open_again connects it. */
+FALLIBLE pg_open_new(const char *url, enum db_role role, struct db_conn **ret_conn,
+                     struct err *err);
 /* Opens the same connection again; every statement is prepared anew. */
-FALLIBLE pg_conn_again(struct db_conn *conn, struct err *err);
+FALLIBLE pg_open_again(struct db_conn *conn, struct err *err);
+
+/* pg_conn.c --------------------------------------------------------------------- */
+
+struct pg_conn *pg_conn_of(struct db_conn *conn);
+FALLIBLE pg_conn_prepare_verbs(struct pg_conn *conn, struct err *err);
 /* Clears what the last transaction left to say of itself. */
 void pg_conn_forget(struct pg_conn *conn);
 /* Makes room for one and notes what the next answer belongs to. False when that is not
@@ -104,6 +108,8 @@ bool pg_conn_has_checks(const struct pg_conn *conn);
 void pg_conn_send(struct pg_conn *conn);
 /* Reads the answers to what pg_conn_send sent; false when one of them is a failure. */
 bool pg_conn_settle(struct pg_conn *conn);
+/* What is queued or sent will not be answered. */
+void pg_conn_drop_pending(struct pg_conn *conn);
 /* The types that the server gives to the parameters of the unnamed statement. */
 FALLIBLE pg_conn_describe(struct pg_conn *conn, const char *sql, Oid *ret_types, int count,
                           struct err *err);
@@ -111,11 +117,29 @@ FALLIBLE pg_conn_describe(struct pg_conn *conn, const char *sql, Oid *ret_types,
  * is empty afterwards. */
 FALLIBLE pg_conn_command(struct pg_conn *conn, const char *sql, const char *const *values,
                          int count, PGresult **ret_result, struct err *err);
-/* What a failed result or connection means; noted. */
-enum err_code pg_conn_failed(struct pg_conn *conn, const PGresult *result, const char *sql,
-                             struct err *err);
+
+/* pg_error.c ---------------------------------------------------------------------- */
+
+/* What a failed result or connection means; noted on the connection. */
+enum err_code pg_error_failed(struct pg_conn *conn, const PGresult *result, const char *sql,
+                              struct err *err);
 /* The connection is given up: what is pending has no answer. */
-enum err_code pg_conn_lose(struct pg_conn *conn, const char *why, struct err *err);
+enum err_code pg_error_lost(struct pg_conn *conn, const char *why, struct err *err);
+
+/* pg_shape.c ------------------------------------------------------------------------ */
+
+/* What a text's parameters are, the same on every connection. Never freed: the texts are
+ * constants of the program. */
+struct pg_shape {
+    struct pg_shape *next;
+    const char *sql;
+    int count;
+    Oid types[DB_PARAMETERS_MAX];
+};
+/* Checks the text as SQLite's engine would, and learns the types from the server when
+ * nobody has before. ERR_INTERNAL says what is wrong with the text. */
+FALLIBLE pg_shape_of(struct pg_conn *conn, const char *sql, const struct pg_shape **ret_shape,
+                     struct err *err);
 
 /* pg_stmt.c ----------------------------------------------------------------------- */
 

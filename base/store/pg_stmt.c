@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PostgreSQL's statements: their texts checked, their parameters' types learned once for
- * all connections, their values sent and read in binary; and the engine's table. */
+/* PostgreSQL's statements: their values sent and read in binary; and the engine's table. */
 #include "base/store/pg_private.h"
 
 #include <poll.h>
@@ -8,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHAPE_BUCKETS = 256, NAME_SIZE = 24 };
+enum { NAME_SIZE = 24 };
 
 struct pg_stmt {
     struct db_stmt base;
@@ -28,191 +27,6 @@ struct pg_stmt {
 static struct pg_stmt *of(struct db_stmt *stmt)
 {
     return (struct pg_stmt *)stmt; /* its first member */
-}
-
-/* ---- the text ------------------------------------------------------------------------ */
-
-/* Behind a literal, a quoted name or a comment that begins at c; c when none does. */
-static const char *skip_quoted(const char *c)
-{
-    if (*c == '\'' || *c == '"') {
-        const char *end = strchr(c + 1, *c);
-
-        return end != NULL ? end + 1 : c + strlen(c);
-    }
-    if (c[0] == '-' && c[1] == '-') {
-        const char *end = strchr(c, '\n');
-
-        return end != NULL ? end : c + strlen(c);
-    }
-    return c;
-}
-
-static bool is_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_';
-}
-
-/* One parameter at c, which is '$'; *inout_c is left behind it. */
-static const char *read_parameter(const char **inout_c, uint64_t *inout_seen)
-{
-    const char *c = *inout_c + 1;
-    int number = 0;
-
-    if (*c < '1' || *c > '9')
-        return "a parameter is not named $1, $2, …";
-    for (; *c >= '0' && *c <= '9'; c++) {
-        number = number * 10 + (*c - '0');
-        if (number > DB_PARAMETERS_MAX)
-            return "too many parameters";
-    }
-    if (is_word(*c) || *c == '(')
-        return "a parameter is not named $1, $2, …";
-    *inout_seen |= UINT64_C(1) << (number - 1);
-    *inout_c = c;
-    return NULL;
-}
-
-/* What SQLite's connections refuse by other means: the same texts are refused here. */
-static const char *check_command(const char *sql)
-{
-    static const char words[] =
-        "BEGIN START COMMIT END ROLLBACK ABORT SAVEPOINT RELEASE SET RESET"
-        " PREPARE DEALLOCATE LISTEN NOTIFY COPY VACUUM ATTACH DETACH"
-        " PRAGMA DISCARD";
-    size_t len = 0;
-
-    while (is_word(sql[len]))
-        len++;
-    return str_has_word(words, (struct str){sql, len}) ? "not a closure's command" : NULL;
-}
-
-static const char *check_text(const char *sql, int *ret_parameters)
-{
-    bool ended = false, empty = true;
-    uint64_t seen = 0;
-
-    for (const char *c = sql; *c != '\0';) {
-        const char *behind = skip_quoted(c), *why = NULL;
-
-        if (behind != c) {
-            empty = empty && *c == '-';
-            if (ended && *c != '-')
-                return "more than one statement";
-            c = behind;
-            continue;
-        }
-        if (ended && strchr(" \t\r\n;", *c) == NULL)
-            return "more than one statement";
-        if (*c == '?' || *c == '@' || (*c == ':' && is_word(c[1])))
-            return "a parameter is not named $1, $2, …";
-        ended |= *c == ';';
-        empty = empty && strchr(" \t\r\n;", *c) != NULL;
-        if (*c == '$')
-            why = read_parameter(&c, &seen);
-        else
-            c++;
-        if (why != NULL)
-            return why;
-    }
-    if (empty)
-        return "no statement";
-    if ((seen & (seen + 1)) != 0)
-        return "the parameters have a gap";
-    *ret_parameters = __builtin_popcountll(seen);
-    return check_command(sql);
-}
-
-/* ---- the types of parameters ------------------------------------------------------------ */
-
-/* What a text's parameters are, the same on every connection. Never freed: the texts are
- * constants of the program. */
-struct pg_shape {
-    struct pg_shape *next;
-    const char *sql;
-    int count;
-    Oid types[DB_PARAMETERS_MAX];
-};
-static struct {
-    pthread_mutex_t mutex;
-    struct pg_shape *buckets[SHAPE_BUCKETS];
-} shapes = {.mutex = PTHREAD_MUTEX_INITIALIZER};
-
-static struct pg_shape **shape_bucket(const char *sql)
-{
-    uintptr_t key = (uintptr_t)sql;
-
-    return &shapes.buckets[(key ^ (key >> 8)) % SHAPE_BUCKETS];
-}
-
-static const struct pg_shape *shape_find(const char *sql)
-{
-    (void)pthread_mutex_lock(&shapes.mutex);
-    const struct pg_shape *shape = *shape_bucket(sql);
-    while (shape != NULL && shape->sql != sql)
-        shape = shape->next;
-    (void)pthread_mutex_unlock(&shapes.mutex);
-    return shape;
-}
-
-/* Two threads may learn one text at the same time; the second copy is never found. */
-static void shape_keep(struct pg_shape *shape)
-{
-    struct pg_shape **bucket = shape_bucket(shape->sql);
-
-    (void)pthread_mutex_lock(&shapes.mutex);
-    shape->next = *bucket;
-    *bucket = shape;
-    (void)pthread_mutex_unlock(&shapes.mutex);
-}
-
-/* "$1 = 0" makes an int4 of a parameter that is compared with a bigint elsewhere: every
- * integer is a bigint, everything like text is text. */
-static Oid widened(Oid type)
-{
-    switch (type) {
-    case PG_INT2:
-    case PG_INT4:
-    case PG_INT8:
-    case PG_NUMERIC:
-    case PG_BOOL:
-        return PG_INT8;
-    case PG_BYTEA:
-        return PG_BYTEA;
-    default:
-        return PG_TEXT;
-    }
-}
-
-/* Asks the server what it makes of the parameters. */
-static FALLIBLE shape_learn(struct pg_conn *conn, const char *sql, int count,
-                            const struct pg_shape **ret_shape, struct err *err)
-{
-    const struct pg_pending pending = {.kind = PG_PREPARE, .sql = sql};
-    struct pg_shape *shape = calloc(1, sizeof(*shape));
-
-    if (shape == NULL)
-        return err_detail(err, ERR_UNAVAILABLE, "out of memory for a statement");
-    shape->sql = sql;
-    shape->count = count;
-    enum err_code code = conn->pending_count > 0 ? pg_conn_flush(conn, err) : ERR_OK;
-    if (code == ERR_OK &&
-        (!pg_conn_note(conn, &pending) || PQsendPrepare(conn->pg, "", sql, 0, NULL) != 1))
-        code = pg_conn_lose(conn, PQerrorMessage(conn->pg), err);
-    if (code == ERR_OK)
-        code = pg_conn_flush(conn, err);
-    if (code == ERR_OK)
-        code = pg_conn_describe(conn, sql, shape->types, count, err);
-    if (code != ERR_OK) {
-        free(shape);
-        return code;
-    }
-    for (int i = 0; i < count; i++)
-        shape->types[i] = widened(shape->types[i]);
-    shape_keep(shape);
-    *ret_shape = shape;
-    return ERR_OK;
 }
 
 /* ---- statements -------------------------------------------------------------------------- */
@@ -235,14 +49,8 @@ static FALLIBLE stmt_new(struct db_conn *conn, const char *sql, bool cached,
 {
     struct pg_conn *own = pg_conn_of(conn);
     const struct pg_shape *shape;
-    int count = 0;
-    const char *why = check_text(sql, &count);
 
-    if (why != NULL)
-        return db_stmt_refuse(conn, why, sql, err);
-    shape = shape_find(sql);
-    if (shape == NULL)
-        TRY(shape_learn(own, sql, count, &shape, err));
+    TRY(pg_shape_of(own, sql, &shape, err));
     struct pg_stmt *st = calloc(1, sizeof(*st));
     if (st == NULL) {
         (void)err_detail(err, ERR_UNAVAILABLE, "out of memory for a statement");
@@ -250,7 +58,7 @@ static FALLIBLE stmt_new(struct db_conn *conn, const char *sql, bool cached,
         return ERR_UNAVAILABLE;
     }
     st->shape = shape;
-    st->base.parameters = count;
+    st->base.parameters = shape->count;
     st->prototype = cached ? st : of(db_stmt_cached(conn, sql));
     (void)snprintf(st->name, sizeof(st->name), "s%llu", (unsigned long long)++own->names);
     *ret_stmt = &st->base;
@@ -346,7 +154,7 @@ static void queue(struct pg_stmt *st, bool wants_rows, const char *otherwise)
         prototype->prepared = PREPARING;
         if (PQsendPrepare(conn->pg, prototype->name, st->base.sql, st->base.parameters,
                           st->shape->types) != 1)
-            (void)pg_conn_lose(conn, PQerrorMessage(conn->pg), &ignored);
+            (void)pg_error_lost(conn, PQerrorMessage(conn->pg), &ignored);
     }
     pending.stmt = st;
     pending.kind = wants_rows ? PG_STEP : PG_RUN;
@@ -355,7 +163,7 @@ static void queue(struct pg_stmt *st, bool wants_rows, const char *otherwise)
     if (pg_conn_note(conn, &pending) &&
         PQsendQueryPrepared(conn->pg, prototype->name, st->base.parameters, st->values,
                             st->lengths, binary, 1) != 1)
-        (void)pg_conn_lose(conn, PQerrorMessage(conn->pg), &ignored);
+        (void)pg_error_lost(conn, PQerrorMessage(conn->pg), &ignored);
 }
 
 static enum db_step step(struct db_stmt *stmt, struct err *err)
@@ -380,7 +188,7 @@ static FALLIBLE run(struct db_stmt *stmt, const char *otherwise, struct err *err
 {
     queue(of(stmt), false, otherwise);
     return pg_conn_of(stmt->conn)->lost
-               ? pg_conn_lose(pg_conn_of(stmt->conn), "the connection was lost before", err)
+               ? pg_error_lost(pg_conn_of(stmt->conn), "the connection was lost before", err)
                : ERR_OK;
 }
 
@@ -464,7 +272,7 @@ static bool is_null(struct db_stmt *stmt, int column)
 static FALLIBLE open_conn(const struct db_options *options, enum db_role role,
                           struct db_conn **ret_conn, struct err *err)
 {
-    return pg_conn_open(options->path, role, ret_conn, err);
+    return pg_open_new(options->path, role, ret_conn, err);
 }
 
 static void close_conn(struct db_conn *conn)

@@ -30,7 +30,8 @@ FALLIBLE task_repo_owner(struct db_conn *conn, int64_t account_id, struct str up
 FALLIBLE task_repo_insert(struct db_conn *conn, const struct scope *scope, struct task *task,
                           struct str callback_url, struct err *err);
 /* The one mover: asks the state table, compares and sets, writes the event, moves the
- * count for lists and updates *task. To TASK_QUEUED it takes Ark's id in *task along. ERR_CONFLICT when the row is no longer in task->state.
+ * count for lists and updates *task. To TASK_QUEUED it takes Ark's id in *task along.
+ * ERR_CONFLICT when the row is no longer in task->state.
  */
 FALLIBLE task_repo_move(struct db_conn *conn, const struct scope *scope, struct task *task,
                         enum task_state to, int64_t now_us, const char *note, struct err *err);

@@ -32,7 +32,7 @@ static inline void database_command(const char *sql)
         CHECK_FAILED("ARKGATE_TEST_POSTGRES", "%s", "not set: tests/lib/postgres.py run");
         abort();
     }
-    CHECK_OK("maintenance", pg_conn_open(url, DB_ROLE_TOOL, &conn, &err), &err);
+    CHECK_OK("maintenance", pg_open_new(url, DB_ROLE_TOOL, &conn, &err), &err);
     if (conn == NULL)
         abort();
     CHECK_OK(sql, pg_conn_command(pg_conn_of(conn), sql, NULL, 0, NULL, &err), &err);
