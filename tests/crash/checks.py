@@ -139,10 +139,10 @@ def _check_doubts(inst, bad):
 def _check_once(inst, bad):
     """A key has one task; a task is charged once and its hold resolved once."""
     for row in inst.rows("SELECT seed, count(*) AS n FROM task WHERE seed IS NOT NULL AND state <> 'refused'"
-                         " GROUP BY seed HAVING n > 1"):
+                         " GROUP BY seed HAVING count(*) > 1"):
         bad(f"key-{row['seed']} has {row['n']} tasks")
     for row in inst.rows("SELECT tenant_id, task, count(*) AS n FROM ledger WHERE kind = 'charge'"
-                         " GROUP BY tenant_id, task HAVING n > 1"):
+                         " GROUP BY tenant_id, task HAVING count(*) > 1"):
         bad(f"{row['task']} was charged {row['n']} times")
     for row in inst.rows("SELECT * FROM account"):
         paid = inst.rows("SELECT coalesce(sum(amount_nano), 0) AS n FROM ledger l JOIN task t"
@@ -157,7 +157,7 @@ def _check_once(inst, bad):
 def _check_answers(inst, clients, bad):
     """Invariants 6, 7 and 11: every id ever answered is found, twice the same, by its own
     tenant alone."""
-    clients.serve = inst.serve
+    clients.serves = inst.serves
     clients.lenient = False
     for number, (task_id, token) in enumerate(clients.answered.items()):
         first, second = clients.look(task_id), clients.look(task_id)
@@ -201,7 +201,14 @@ def check_all(inst, clients):
 
 
 def describe(inst):
-    """States, for the report of a failure."""
+    """States, for the report of a failure; perhaps there is no database to ask."""
+    try:
+        return _states(inst)
+    except Exception as error:
+        return repr(error)
+
+
+def _states(inst):
     return json.dumps({table: {row["state"]: row["n"] for row in inst.rows(
         f"SELECT state, count(*) AS n FROM {table} GROUP BY state")} for table in
         ("task", "attempt", "hold", "stray")})

@@ -42,9 +42,18 @@ class Clients:
         self.refusals = 0   # answers that neither client nor simulator asked for
         self.lenient = False   # the gateway's own failures are part of the test
         self.draining = False  # it may answer that it is shutting down
-        self.serve = None
+        self.serves = []       # any of those that run is asked
         self.ending = threading.Event()
         self.threads = []
+
+    @property
+    def serve(self):
+        running = [serve for serve in self.serves if serve.running()] or self.serves
+        return self.random.choice(running)
+
+    @serve.setter
+    def serve(self, serve):
+        self.serves = [serve]
 
     def trouble(self, text):
         with self.lock:
@@ -82,10 +91,10 @@ class Clients:
 
     # -- what is answered --------------------------------------------------------
 
-    def send(self, create):
+    def send(self, create, serve=None):
         """One create; returns its id or None. Raises what the connection raises."""
         headers = {} if create.key is None else {"Idempotency-Key": create.key}
-        answer = self.serve.create(create.token, create.body, headers)
+        answer = (serve or self.serve).create(create.token, create.body, headers)
         if answer.status == 200:
             task_id = answer.json["id"]
             with self.lock:
@@ -99,6 +108,7 @@ class Clients:
         if self.lenient and answer.status >= 500:
             with self.lock:
                 self.refusals += 1
+            self.ending.wait(0.05)  # as clients do that are told to
         else:
             self.trouble(f"{json.dumps(create.body)} was answered {answer}")
         return None
@@ -106,9 +116,9 @@ class Clients:
     def _sent_away(self, answer):
         return self.draining and answer.status == 503 and "shutting down" in answer.error["message"]
 
-    def look(self, task_id):
+    def look(self, task_id, serve=None):
         """Invariants 6 and 11: found, under that id, and never a step backwards."""
-        answer = self.serve.get(self.answered[task_id], task_id)
+        answer = (serve or self.serve).get(self.answered[task_id], task_id)
         if answer.status != 200:
             if not (self.lenient and answer.status >= 500) and not self._sent_away(answer):
                 self.trouble(f"{task_id} was answered with 200, its GET with {answer}")
@@ -124,9 +134,10 @@ class Clients:
 
     # -- the load ------------------------------------------------------------------
 
-    def _alive(self):
+    @staticmethod
+    def _alive(serve):
         try:
-            self.serve.popen.wait(1)
+            serve.popen.wait(1)
             return False
         except subprocess.TimeoutExpired:
             return True
@@ -136,20 +147,23 @@ class Clients:
             create = self._next(only_again)
             if create is None:
                 return
+            serve = self.serve
             try:
-                task_id = self.send(create)
+                task_id = self.send(create, serve)
                 if task_id and self.random.random() < 0.3:
-                    self.look(task_id)
+                    self.look(task_id, serve)
             except (OSError, http.client.HTTPException) as error:
-                # A dead gateway ends the load; a living one must not break connections.
-                if not self.ending.is_set() and self._alive():
+                # When the last gateway dies the load ends; a living one must not break connections.
+                if not self.ending.is_set() and self._alive(serve):
                     self.trouble(f"a living gateway broke a connection: {error!r}")
-                return
+                    return
+                if not any(other.running() for other in self.serves):
+                    return
 
-    def start(self, serve, threads=THREADS, only_again=False):
+    def start(self, *serves, threads=THREADS, only_again=False):
         """First what a client does after a crash: the same keys with the same bodies, where
         there was no answer and, as a sample, where there was one."""
-        self.serve = serve
+        self.serves = list(serves)
         told = [c for c in self.keyed if c.ids]
         self.again = [c for c in self.keyed if not c.ids and not c.refused]
         self.again += self.random.sample(told, min(8, len(told)))

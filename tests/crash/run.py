@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Kills the gateway at random moments and at every named fault point, under load, and
-checks afterwards that money, tasks and promises to clients are whole.
+checks afterwards that money, tasks and promises to clients are whole. On PostgreSQL also
+the server, its connections, and one of two gateways.
 
-usage: run.py [part of a scenario's name]...
+usage: run.py [--engine sqlite|postgresql] [--jobs N] [part of a scenario's name]...
 
 The seed is fixed (ARKGATE_CRASH_SEED takes another); ARKGATE_TEST_FULL=1 makes 200
-random kills instead of 50. The last line is "N passed, N failed".
+random kills instead of 50 (on PostgreSQL, with its fault points, instead of 20). The last
+line is "N passed, N failed".
 """
+import argparse
 import concurrent.futures
 import glob
 import http.client
@@ -24,12 +27,17 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 import arkgate  # noqa: E402
 import checks  # noqa: E402
+import postgres  # noqa: E402
 from clients import Clients, Create  # noqa: E402
 
 SEED = int(os.environ.get("ARKGATE_CRASH_SEED", "20260711"))
 FULL = bool(os.environ.get("ARKGATE_TEST_FULL"))
 KILLS_PER_BATCH = 10
-BATCHES = 20 if FULL else 5
+BATCHES = {"sqlite": 20 if FULL else 5, "postgresql": 20 if FULL else 2}
+# On PostgreSQL alone: how often a scenario runs, and how often it does its worst in each.
+ROUNDS = 5 if FULL else 1
+SERVER_KILLS, CUTS = 5, 15
+JOBS = 4  # more would end earlier, but a gateway that hardly runs meets fewer creates before each kill
 PASSAGES = (1, 2, 7)
 LATER = (30, 60)
 # Waits that a test cannot sit out; the window is what checks.agree() counts with.
@@ -42,9 +50,9 @@ SETTINGS = {"workers": 64, "connect_timeout": "1s", "send_timeout": "2s", "submi
 # -- the stage -----------------------------------------------------------------------
 
 
-def installation(tenants=("acme", "bolt")):
+def installation(tenants=("acme", "bolt"), server=None):
     """Simulator, upstream with limits out of the way, tenants; no gateway yet."""
-    inst = arkgate.Installation()
+    inst = arkgate.Installation(server=server)
     try:
         inst.start_sim(speed=50)
         inst.add_upstream()
@@ -67,12 +75,11 @@ def start(inst, fault=None, **settings):
         return None
 
 
-def finish(inst, clients):
+def finish(inst, clients, *serves):
     """Retries of every open promise, quiet, the invariants; then an operator's word on
     what is ambiguous, and the invariants again; then a clean end."""
-    serve = start(inst)
     clients.lenient = False
-    clients.start(serve, only_again=True)
+    clients.start(*(serves or (start(inst),)), only_again=True)
     clients.join()
     checks.wait_until_quiet(inst)
     checks.check_all(inst, clients)
@@ -299,6 +306,73 @@ def slow_creates(inst, clients, serve, count):
     return answers, threads
 
 
+# -- on PostgreSQL -----------------------------------------------------------------------
+
+
+def recovered(clients):
+    """Creates work again, without a new gateway."""
+    create = Create(clients.tokens[0], arkgate.text_to_video("after", resolution="480p", ratio="16:9"))
+    arkgate.wait_for("a create after the outage", lambda: clients.send(create), 20)
+
+
+def server_killed(number):
+    """SIGKILL to the whole server at random moments, and its recovery, under a gateway that
+    lives on."""
+    draw = random.Random(f"{SEED} server {number}")
+    with postgres.Cluster() as cluster:
+        inst = installation(server=cluster)
+        with Closing(inst):
+            clients = Clients(inst.tokens, f"{SEED} server {number}")
+            clients.lenient = True
+            serve = start(inst)
+            clients.start(serve)
+            for _ in range(SERVER_KILLS):
+                time.sleep(draw.uniform(0.1, 0.6))
+                cluster.kill()
+                time.sleep(draw.uniform(0, 0.5))
+                cluster.start()
+                recovered(clients)
+            clients.stop()
+            return finish(inst, clients, serve)
+
+
+def connections_cut(number):
+    """The server cuts all of the gateway's connections, again and again."""
+    draw = random.Random(f"{SEED} cut {number}")
+    inst = installation()
+    with Closing(inst):
+        clients = Clients(inst.tokens, f"{SEED} cut {number}")
+        clients.lenient = True
+        serve = start(inst)
+        clients.start(serve)
+        cut = 0
+        for _ in range(CUTS):
+            time.sleep(draw.uniform(0.1, 0.4))
+            cut += inst.store.server.terminate_backends(inst.store.name)
+        recovered(clients)
+        clients.stop()
+        if cut < CUTS:
+            raise AssertionError(f"{cut} connections were cut: there was hardly a load")
+        return f"{cut} cut, {finish(inst, clients, serve)}"
+
+
+def two_gateways(number):
+    """Two gateways on one database, and kill -9 of either; the other lets no client feel it."""
+    draw = random.Random(f"{SEED} two {number}")
+    inst = installation()
+    with Closing(inst):
+        clients = Clients(inst.tokens, f"{SEED} two {number}")
+        clients.start(start(inst), start(inst))
+        for _ in range(KILLS_PER_BATCH):
+            time.sleep(draw.uniform(0.02, 0.4))
+            at = draw.randrange(2)
+            clients.serves[at].kill()
+            time.sleep(draw.uniform(0, 0.2))
+            clients.serves[at] = start(inst)
+        clients.stop()
+        return finish(inst, clients, *clients.serves)
+
+
 # -- the run ------------------------------------------------------------------------------
 
 
@@ -324,7 +398,16 @@ class Closing:
             self.inst.close()
 
 
-def scenarios():
+def scenarios(engine):
+    for number in range(BATCHES[engine]):
+        yield f"kills at random {number + 1}", kills_at_random, (number,)
+    if engine == "postgresql":
+        for number in range(ROUNDS):
+            yield f"server killed {number + 1}", server_killed, (number,)
+            yield f"connections cut {number + 1}", connections_cut, (number,)
+            yield f"two gateways {number + 1}", two_gateways, (number,)
+        if not FULL:
+            return
     points = fault_points()
     yield "released for certain", released_for_certain, ()
     yield "late after a release, by our identifier", late_after_release, ({},)
@@ -333,8 +416,6 @@ def scenarios():
         yield f"released on no evidence, {fault}", released_on_no_evidence, (fault,)
     yield "seen under way", seen_under_way, ()
     yield "sigterm under load", sigterm_under_load, ()
-    for number in range(BATCHES):
-        yield f"kills at random {number + 1}", kills_at_random, (number,)
     for name, reacts in points.items():
         yield f"killed at {name}", killed_at, (name,)
         if reacts:
@@ -353,9 +434,15 @@ def run(name, scenario, arguments):
         return False
 
 
-def main(words):
-    chosen = [s for s in scenarios() if not words or any(word in s[0] for word in words)]
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+def main(arguments):
+    options = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
+    options.add_argument("--engine", choices=arkgate.ENGINES, default=arkgate.ENGINE)
+    options.add_argument("--jobs", type=int, default=JOBS)
+    options.add_argument("words", nargs="*")
+    given = options.parse_args(arguments)
+    arkgate.ENGINE = given.engine  # of every installation from here on
+    chosen = [s for s in scenarios(given.engine) if not given.words or any(word in s[0] for word in given.words)]
+    with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
         passed = list(pool.map(lambda s: run(*s), chosen))
     print(f"seed {SEED}")
     print(f"{passed.count(True)} passed, {passed.count(False)} failed")

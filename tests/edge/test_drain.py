@@ -358,7 +358,7 @@ def test_given_up(ctx):
                                     "--reason", "test"], env=environment(),
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            time.sleep(0.5)
+            time.sleep(1.5)  # the command has started and is the writer's
             begun = terminate(inst.serve)
             time.sleep(2)
             ctx.true("it waits for the command", inst.serve.running())

@@ -216,8 +216,11 @@ def test_inflight_answers(ctx):
     answer = inst.serve.call("GET", large, inst.token)
     ctx.true("an answer that counts", answer.status == 200 and len(answer.body) > 64 << 10, len(answer.body))
     held = opened(inst.serve.url, 1, create(inst.token, b"", [f"Content-Length: {2 * MIB}"], length=False))
-    time.sleep(0.3)
-    answer = inst.serve.call("GET", large, inst.token)
+
+    def no_budget():  # once the gateway has read that head
+        answer = inst.serve.call("GET", large, inst.token)
+        return answer if answer.status != 200 else None
+    answer = wait_for("the budget is taken", no_budget, 5)
     ctx.equal(f"no budget: {answer}", (answer.status, answer.header("Retry-After")), (503, "1"))
     ctx.equal("a small one", inst.serve.call("GET", BASE + "?page_size=5", inst.token).status, 200)
     close_all(held)

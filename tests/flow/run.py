@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs the flow tests, and those of tests/isolation and tests/edge: each test_*.py in a
-process of its own, three at a time, for they mostly wait.
+process of its own, several at a time, for they mostly wait.
 
-usage: run.py [test_file.py | name part]...
+usage: run.py [--engine sqlite|postgresql] [--jobs N] [test_file.py | name part]...
        run.py --file test_file.py     (what it starts for each)
+
+A file runs on both engines, but for those of tests/edge, which ask listeners and no store,
+and those that say otherwise: ENGINES = ("sqlite",).
 
 A test is a function test_*(ctx). ctx.shared is one installation for the file with
 simulator, gateway, tenant and token; ctx.new() makes another. Checks through ctx
 are counted with the test and do not end it, exceptions do. After the last test
 every installation is stopped cleanly and its invariants are checked.
 """
+import argparse
+import ast
 import concurrent.futures
 import glob
 import importlib.util
@@ -25,6 +30,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 LIMIT_S = 120
 FULL = os.environ.get("ARKGATE_TEST_FULL") == "1"  # files that end in _full are run then alone
+JOBS = 6  # on two cores; with more, what is measured in seconds is late
+LONG = ("test_upstream.py", "test_drain.py", "test_delete.py", "test_load.py")  # begun first: they end last
 if FULL:
     LIMIT_S += 240  # tests/edge/test_drain.py: 50 stops; test_served.py: 64 MiB at 1 MB/s
 if "TSAN_OPTIONS" in os.environ and "tsan" in os.environ.get("ARKGATE_BIN", ""):
@@ -185,15 +192,43 @@ def start_file(path):
     return text, time.monotonic() - begun
 
 
+def engines(path):
+    """What the file says itself, without running it."""
+    import arkgate
+
+    with open(path, encoding="utf-8") as file:
+        tree = ast.parse(file.read(), path)
+    said = [ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign)
+            and [getattr(target, "id", None) for target in node.targets] == ["ENGINES"]]
+    found = said[0] if said else ("sqlite",) if os.path.dirname(path).endswith("edge") else arkgate.ENGINES
+    if not found or not set(found) <= set(arkgate.ENGINES):
+        raise SystemExit(f"{path}: ENGINES is {found!r}")
+    return found
+
+
+def choose(names, engine):
+    """The files to run, the longest first, and how many are another engine's."""
+    paths = [p for folder in (HERE, *(os.path.join(os.path.dirname(HERE), name) for name in ("isolation", "edge")))
+             for p in sorted(glob.glob(os.path.join(folder, "test_*.py")))
+             if (any(a in p for a in map(os.path.basename, names)) if names else FULL or not p.endswith("_full.py"))]
+    ours = [path for path in paths if engine in engines(path)]
+    return sorted(ours, key=lambda path: os.path.basename(path) not in LONG), len(paths) - len(ours)
+
+
 def main(arguments):
     if arguments[:1] == ["--file"]:
         return run_file(arguments[1])
-    paths = [p for folder in (HERE, *(os.path.join(os.path.dirname(HERE), name) for name in ("isolation", "edge")))
-             for p in sorted(glob.glob(os.path.join(folder, "test_*.py")))
-             if (any(a in p for a in map(os.path.basename, arguments)) if arguments
-                 else FULL or not p.endswith("_full.py"))]
+    import arkgate
+
+    options = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
+    options.add_argument("--engine", choices=arkgate.ENGINES, default=arkgate.ENGINE)
+    options.add_argument("--jobs", type=int, default=JOBS)
+    options.add_argument("names", nargs="*")
+    given = options.parse_args(arguments)
+    os.environ["ARKGATE_TEST_ENGINE"] = given.engine  # of the processes that run the files
+    paths, others = choose(given.names, given.engine)
     passed = failed = skipped = 0
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
         for path, (text, seconds) in zip(paths, pool.map(start_file, paths)):
             found = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M)
             p, f, s = map(int, found[-1]) if found else (0, 1, 0)
@@ -203,6 +238,8 @@ def main(arguments):
             print(f"{os.path.basename(path)}: {p} passed, {f} failed, {s} skipped, {seconds:.1f} s")
             if f or s:
                 print(text if f else "\n".join(re.findall(r"^skipped .*$", text, re.M)), flush=True)
+    if others:
+        print(f"{others} files are not for {given.engine}")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed or not passed else 0
 

@@ -7,6 +7,8 @@ import tempfile
 
 import arkgate
 
+ENGINES = ("sqlite",)  # a demo makes its own store
+
 
 def test_demo(ctx):
     with tempfile.TemporaryDirectory() as folder:

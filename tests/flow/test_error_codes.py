@@ -2,9 +2,7 @@
 """Errors that need a state of the gateway, or a head, of their own: each leaves no
 task, no hold and no call behind. openapi/errors.toml has them all."""
 import http.client
-import os
 import signal
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import arkgate
@@ -79,9 +77,7 @@ def test_a_model_without_a_price(ctx):
     """Known, and not for sale: the others still are."""
     inst = ctx.new()
     inst.serve.stop()
-    with sqlite3.connect(os.path.join(inst.data, "arkgate.db")) as db:
-        removed = db.execute("DELETE FROM price_row WHERE model = 'doubao-seedance-2-0-mini'").rowcount
-    db.close()
+    removed = inst.write("DELETE FROM price_row WHERE model = 'doubao-seedance-2-0-mini'")
     ctx.true("there was a price", removed > 0, removed)
     inst.start_serve()
     before = left(inst)
@@ -136,7 +132,7 @@ def test_a_commit_that_fails(ctx):
             break
     check(ctx, f"commit {nth}", answer, 500, "internal_error", "InternalServerError")
     ctx.equal("nothing happened", left(inst), before)
-    for ours in ("fault", "commit", "sqlite", "disk", ".c:"):
+    for ours in ("fault", "commit", "sqlite", "postgres", "disk", ".c:"):
         ctx.true(f"{ours} is not in the answer", ours not in answer.body.decode().lower(), answer)
     again = inst.serve.create(inst.token, text_to_video("[sim: stay=queued]", ratio="16:9"), key)
     ctx.equal(f"the same key again: {again}", (again.status, again.header("Idempotent-Replayed")), (200, None))

@@ -226,7 +226,7 @@ def test_balance(ctx):
 
 def test_errors_tell_nothing_of_ours(ctx):
     inst = ctx.shared
-    secrets = ["ark-test-key", "doubao-seedance-2-0-260128", inst.sim.url, inst.data, "SELECT", "sqlite", ".c:"]
+    secrets = ["ark-test-key", "doubao-seedance-2-0-260128", inst.sim.url, inst.data, "SELECT", "sqlite", "postgres", ".c:"]
     inst.sim.fault("create", 1, status=401)
     answers = [inst.serve.create(inst.token, text_to_video()), inst.serve.create(inst.token, text_to_video(duration=3)),
                inst.serve.get(inst.token, "a" * 500), inst.serve.create(inst.token, b"{")]

@@ -5,6 +5,8 @@ import json
 
 from arkgate import text_to_video
 
+ENGINES = ("sqlite",)  # prompts, read before the store is asked
+
 MODEL = "doubao-seedance-2-0"
 
 

@@ -4,6 +4,8 @@ with its member and reaches nothing, the other makes a task."""
 from arkgate import text_to_video
 from test_errors import AUDIO, IMAGE, TEXT, VIDEO, Untouched, check_error, with_content
 
+ENGINES = ("sqlite",)  # bodies, judged before the store is asked
+
 PUBLIC = "https://callback.example/done?a=1"
 FIRST, LAST = {**IMAGE, "role": "first_frame"}, {**IMAGE, "role": "last_frame"}
 PICTURE, CLIP = {**IMAGE, "role": "reference_image"}, {**VIDEO, "role": "reference_video"}

@@ -6,6 +6,8 @@ import json
 from arkgate import text_to_video, wait_for
 from test_callbacks import Receiver
 
+ENGINES = ("sqlite",)  # URLs, judged before the store is asked
+
 RESOLVE = {"resolve": "inside.example=10.1.2.3;mixed.example=93.184.215.14+127.0.0.1;loop.example=127.0.0.1"}
 PRIVATE = ("https://127.0.0.1:8443/done", "https://[::1]:8443/", "https://10.0.0.1/", "https://0.0.0.0/",
            "https://169.254.169.254/", "https://inside.example/done", "https://mixed.example/",

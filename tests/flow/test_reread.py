@@ -1,20 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A running gateway rereads what operators change, also beside what it cannot read."""
-import sqlite3
-
 from arkgate import text_to_video, wait_for
 
 EVENT = "settings_not_reread"
 
 
 def change(inst, sql):
-    db = sqlite3.connect(f"{inst.data}/arkgate.db", timeout=10)
-    try:
-        with db:
-            db.execute(sql)
-            db.execute("UPDATE settings_version SET version = version + 1")
-    finally:
-        db.close()
+    inst.write(sql)
+    inst.write("UPDATE settings_version SET version = version + 1")
 
 
 def injected(inst):

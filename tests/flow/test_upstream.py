@@ -171,7 +171,7 @@ def test_a_slow_answer_is_still_an_answer(ctx):
 
 
 def test_polls_that_fail_do_no_harm(ctx):
-    inst = installation(ctx)
+    inst = ctx.new(settings={**QUICK, "poll_interval": "100ms"})  # what follows a failure is a multiple of it
     for what, fault in {"garbage": {"malform": True}, "empty": {"empty": True}, "401": {"status": 401},
                         "500": {"status": 500}, "429": {"status": 429}, "cut": {"truncate": 20},
                         "no task": {"no_id": True}, "closed": {"drop": "after"}}.items():

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drives a real arkgate: an installation in a temporary folder, its command line,
 a gateway and a simulator as processes, HTTP, and the invariants that every test
-ends with. Standard library only."""
+ends with. Standard library only, but for PostgreSQL's driver with that engine."""
 import csv
 import functools
 import http.client
 import io
+import itertools
 import json
 import os
 import re
@@ -18,6 +19,8 @@ import sys
 import tempfile
 import time
 from decimal import ROUND_HALF_UP, Decimal
+
+import postgres
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.path.join(ROOT, os.environ.get("ARKGATE_BIN", "build/asan/gateway/arkgate"))
@@ -40,11 +43,14 @@ DATED = {ENDPOINTS["doubao-seedance-2-0"]: "doubao-seedance-2-0-260128",
 # With ARKGATE_ANSWERS=FILE each error that a test got from Ark's API is written there.
 ANSWERS = os.environ.get("ARKGATE_ANSWERS")
 ARK_PATH = re.compile(r"(/volcark)?/api/v3(?![^/?])")
+ENGINES = ("sqlite", "postgresql")
+ENGINE = os.environ.get("ARKGATE_TEST_ENGINE", "sqlite")
 current_test = ""  # "test_file.py::test_name"; run.py sets it
 
 
 def environment(extra=None):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("ARKGATE_")}
+    """What a program gets: none of the tests' own settings, nor of the user's for libpq."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("ARKGATE_", "PG"))}
     env.setdefault("ASAN_OPTIONS", "detect_leaks=1")
     env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
     env.update(extra or {})
@@ -279,10 +285,54 @@ def canary_option():
     return ("--canary", CANARY) if "--canary " in ran.stdout else ()
 
 
-class Installation:
-    """A data directory and the processes on it, in a folder that close() removes."""
+class SqliteFile:
+    """The store in a data directory."""
 
-    def __init__(self):
+    def __init__(self, data):
+        self.path = os.path.join(data, "arkgate.db")
+
+    def rows(self, sql, *values):
+        db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=10)
+        try:
+            db.row_factory = sqlite3.Row
+            return [dict(row) for row in db.execute(sql, values)]
+        finally:
+            db.close()
+
+    def write(self, sql, *values):
+        db = sqlite3.connect(self.path, timeout=10)
+        try:
+            with db:
+                return db.execute(sql, values).rowcount
+        finally:
+            db.close()
+
+    def tables(self):
+        return [row["name"] for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")]
+
+    def drop(self):
+        """It goes with its folder."""
+
+
+def _store(engine, server, data):
+    """The store, and the options and the environment that lead a program to it."""
+    if engine == "sqlite":
+        return SqliteFile(data), (), {}
+    if engine not in ENGINES:
+        raise AssertionError(f"ARKGATE_TEST_ENGINE is {engine}, which is none of {ENGINES}")
+    base = os.environ.get(postgres.VARIABLE)
+    if not server and not base:
+        raise AssertionError(f"{postgres.VARIABLE} names no server: tests/lib/postgres.py run COMMAND")
+    database = postgres.Database(server or postgres.Server(base))
+    return database, ("--database", database.url), database.environment
+
+
+class Installation:
+    """A data directory, a store and the processes on them, in a folder that close() removes.
+    engine: of ENGINES; server: a postgres.Server, instead of the one at ARKGATE_TEST_POSTGRES."""
+
+    def __init__(self, engine=None, server=None):
+        self.engine = engine or ENGINE
         self.folder = tempfile.mkdtemp(prefix="arkgate-test-")
         self.data = os.path.join(self.folder, "data")
         self.key_file = os.path.join(self.folder, "ark.key")
@@ -290,8 +340,9 @@ class Installation:
             file.write(f"ark-test-key-0001-{CANARY}\n")
         os.chmod(self.key_file, 0o600)
         self.processes = []
-        self.sim = self.serve = None
+        self.sim = self.serve = self.store = None
         try:
+            self.store, self.options, self.env = _store(self.engine, server, self.data)
             self.cli("init")
         except BaseException:
             self.close()
@@ -301,10 +352,10 @@ class Installation:
 
     def cli(self, *arguments, status=0, stdin=None, env=None, data=True):
         """Runs a command and checks its exit status (None: any)."""
-        command = [BINARY, *(["--data", self.data] if data else []), *arguments]
+        command = [BINARY, *(["--data", self.data, *self.options] if data else []), *arguments]
         ran = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120,
                              stdin=subprocess.DEVNULL if stdin is None else None,
-                             env=environment(env))
+                             env=environment({**self.env, **(env or {})}))
         if TROUBLE.search(ran.stderr):
             raise AssertionError(f"{' '.join(arguments)}:\n{ran.stderr[-4000:]}")
         if status is not None and ran.returncode != status:
@@ -333,12 +384,24 @@ class Installation:
         return self.sim
 
     def start_serve(self, settings=None, arguments=(), env=None, host="127.0.0.1"):
-        """settings: {"poll_ms": 100} is given as the environment's ARKGATE_POLL_MS."""
+        """settings: {"poll_ms": 100} is given as the environment's ARKGATE_POLL_MS. Beside one
+        that runs it is as on a machine of its own, with the same database and keys."""
         given = {"workers": 256, **(settings or {})}
-        env = {**{f"ARKGATE_{k.upper()}": str(v) for k, v in given.items()}, **(env or {})}
-        self.serve = self._start(Serve, "serve", ["serve", "--data", self.data, "--listen", f"{host}:0",
-                                                  "--admin-listen", f"{host}:0", *arguments], env)
+        env = {**self.env, **{f"ARKGATE_{k.upper()}": str(v) for k, v in given.items()}, **(env or {})}
+        taken = [serve.name for serve in self.serves]
+        number = next(n for n in itertools.count(1) if f"serve-{n}" not in taken)
+        where = ["--data", self.data, *self.options]
+        if number > 1:
+            where = ["--data", f"{self.data}-{number}", "--keys", os.path.join(self.data, "keys"), *self.options]
+            os.makedirs(where[1], 0o700, exist_ok=True)
+        self.serve = self._start(Serve, f"serve-{number}", ["serve", *where, "--listen", f"{host}:0",
+                                                            "--admin-listen", f"{host}:0", *arguments], env)
         return self.serve
+
+    @property
+    def serves(self):
+        """The gateways that run, the oldest first."""
+        return [process for process in self.processes if isinstance(process, Serve) and process.running()]
 
     def add_upstream(self, name="main", url=None):
         """A credential whose models are mapped to endpoints."""
@@ -360,13 +423,12 @@ class Installation:
     # -- looking inside --------------------------------------------------------
 
     def rows(self, sql, *values):
-        """Rows of the store as dicts, read only."""
-        db = sqlite3.connect(f"file:{self.data}/arkgate.db?mode=ro", uri=True, timeout=10)
-        try:
-            db.row_factory = sqlite3.Row
-            return [dict(row) for row in db.execute(sql, values)]
-        finally:
-            db.close()
+        """Rows of the store as dicts, read only; the same SQL for both engines."""
+        return self.store.rows(sql, *values)
+
+    def write(self, sql, *values):
+        """What nobody but who controls the database can do; says how many rows changed."""
+        return self.store.write(sql, *values)
 
     def account(self, tenant="acme"):
         return self.rows("SELECT a.* FROM account a JOIN tenant t ON t.id = a.tenant_id"
@@ -407,7 +469,11 @@ class Installation:
         for process in self.processes:
             if process.running():
                 process.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            if self.store:
+                self.store.drop()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 # -- invariants ------------------------------------------------------------------
@@ -513,7 +579,8 @@ def _check_counts(inst, bad):
         f" SELECT 0, {key}, CASE WHEN state IN ('waiting', 'submitting', 'unknown') THEN 'queued' ELSE state END"
         f" AS s, count(*) FROM task WHERE state <> 'refused' AND deleted_us IS NULL GROUP BY {key}, s")
     kept, real = ({tuple(row.values())[1:] for row in rows if row["kept"] == side} for side in (1, 0))
-    wrong = inst.rows("SELECT minted_id FROM task WHERE listed <> (state <> 'refused' AND deleted_us IS NULL)")
+    wrong = inst.rows("SELECT minted_id FROM task WHERE listed <>"
+                      " CASE WHEN state <> 'refused' AND deleted_us IS NULL THEN 1 ELSE 0 END")
     if wrong:
         bad(f"listed is wrong of {[row['minted_id'] for row in wrong]}")
     if kept != real:
