@@ -228,15 +228,15 @@ struct reload {
     size_t count; /* written by the closure */
 };
 
-static enum err_code watch_row(const struct task *task, void *ctx, struct err *err)
+static enum err_code watch_row(const struct task_open *open, void *ctx, struct err *err)
 {
     struct reload *reload = ctx;
 
     (void)err;
-    reload->after = task->id;
+    reload->after = open->id;
     reload->count++;
-    poller_watch(reload->poller, task->account_id, task->upstream_id, task->created_us,
-                 task->missing_us != 0);
+    poller_watch(reload->poller, reload->account_id, open->upstream_id, open->created_us,
+                 open->missing);
     return ERR_OK;
 }
 
