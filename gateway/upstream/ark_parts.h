@@ -211,7 +211,8 @@ FALLIBLE poller_start(struct ark *ark, struct poller **ret_poller, struct err *e
 /* Starts no more calls; returns at once. */
 void poller_halt(struct poller *poller);
 void poller_stop(struct poller **poller);
-/* missing: Ark has answered 404 for it before. */
+/* missing: Ark has answered 404 for it before. One of an account that another gateway looks
+ * after is dropped: that one finds it in the database. */
 void poller_watch(struct poller *poller, int64_t account_id, const char *upstream_id,
                   int64_t created_us, bool missing);
 
