@@ -136,8 +136,10 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     /* The rest of the workers stays free for requests that wait for nobody. */
     TRY(waiting_open((int)gateway->config.workers * 6 / 10, &gateway->app.tasks.waiting, err));
     TRY(auth_open(gateway->db, gateway->keys.pepper, &gateway->app.auth, err));
-    /* If nobody else writes, whatever is still submitting lost its sender. */
-    TRY(expire_sends(&gateway->app.tasks, !db_is_shared(gateway->db), err));
+    /* If nobody else writes, whatever is still submitting lost its sender; else the
+     * reconciler finds it in time. */
+    if (!db_is_shared(gateway->db))
+        TRY(expire_sends(&gateway->app.tasks, true, err));
     TRY(ark_start(gateway->ark, &gateway->app.tasks, err));
     gateway->remote = (struct cli_remote_server){gateway->db, &gateway->keys, ctx->data_dir,
                                                  ctx->keys_dir, ctx->database};

@@ -81,6 +81,8 @@ static const struct config_key keys[] = {
         "between scans for tasks released before"),
     KEY(call_timeout, CONFIG_DURATION, ark.call_us, 100 * MS, 120 * SECOND, "20s",
         "one list or get at Ark"),
+    KEY(lease, CONFIG_DURATION, ark.lease_us, 200 * MS, 60 * SECOND, "10s",
+        "shared database: when another does what a lost gateway did"),
 };
 
 /* Variables of the environment that are no settings. */

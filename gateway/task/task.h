@@ -443,9 +443,15 @@ FALLIBLE task_view_list(struct db_conn *conn, const struct task_filter *filter,
                         enum err_code (*visit)(const struct task *task, void *ctx,
                                                struct err *err),
                         void *ctx, struct err *err);
+/* What the poller keeps of a task. */
+struct task_open {
+    int64_t id, created_us;
+    char upstream_id[TASK_ID_MAX + 1];
+    bool missing; /* Ark has answered 404 for it */
+};
 /* Tasks with an upstream id that have not ended, of one account, id > after. */
 FALLIBLE task_view_open(struct db_conn *conn, int64_t account_id, int64_t after, int limit,
-                        enum err_code (*visit)(const struct task *task, void *ctx,
+                        enum err_code (*visit)(const struct task_open *open, void *ctx,
                                                struct err *err),
                         void *ctx, struct err *err);
 /* What doctor reports. */

@@ -108,21 +108,31 @@ enum err_code task_view_list(struct db_conn *conn, const struct task_filter *fil
 }
 
 enum err_code task_view_open(struct db_conn *conn, int64_t account_id, int64_t after, int limit,
-                             enum err_code (*visit)(const struct task *task, void *ctx,
+                             enum err_code (*visit)(const struct task_open *open, void *ctx,
                                                     struct err *err),
                              void *ctx, struct err *err)
 {
     /* cross-tenant: the poller asks Ark for all of an account */
     static const char sql[] =
-        "SELECT " TASK_COLUMNS " FROM task WHERE account_id = $1 AND id > $2"
-        " AND ended_us IS NULL AND upstream_id IS NOT NULL ORDER BY id LIMIT $3";
+        "SELECT id, created_us, upstream_id, missing_us FROM task"
+        " WHERE account_id = $1 AND id > $2 AND ended_us IS NULL AND upstream_id IS NOT NULL"
+        " ORDER BY id LIMIT $3";
     CLEANUP(db_done) struct db_stmt *st = NULL;
+    enum db_step step;
 
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_i64(st, 1, account_id);
     db_bind_i64(st, 2, after);
     db_bind_i64(st, 3, limit);
-    return visit_tasks(st, visit, ctx, err);
+    while ((step = db_step(st, err)) == DB_ROW) {
+        struct task_open open = {.id = db_get_i64(st, 0),
+                                 .created_us = db_get_i64(st, 1),
+                                 .missing = !db_is_null(st, 3)};
+
+        db_copy_text(st, 2, open.upstream_id, sizeof(open.upstream_id));
+        TRY(visit(&open, ctx, err));
+    }
+    return step == DB_FAIL ? err->code : ERR_OK;
 }
 
 /* The one number that a statement selects; NULL counts as 0. */

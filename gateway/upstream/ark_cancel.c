@@ -37,9 +37,9 @@ static enum err_code call_init(struct ark *ark, int64_t account_id, const char *
     return ERR_OK;
 }
 
-/* Waits for the account's turn; false when none came in time or the gateway ends. */
-static bool take_turn(struct ark *ark, int64_t account_id, enum limiter_kind kind,
-                      int64_t deadline_us)
+/* Waits for the account's turn; ERR_BUSY when none came in time or the gateway ends. */
+static enum err_code take_turn(struct ark *ark, int64_t account_id, enum limiter_kind kind,
+                               int64_t deadline_us, struct err *err)
 {
     struct upstream_account accounts[ARK_ACCOUNTS_MAX];
     size_t count = directory_accounts(ark->directory, accounts);
@@ -51,10 +51,10 @@ static bool take_turn(struct ark *ark, int64_t account_id, enum limiter_kind kin
         if (accounts[i].id == account_id)
             limits = accounts[i];
     }
-    return limiter_wait_until(ark->limiter, &limits, kind, deadline_us);
+    return limiter_wait_until(ark->limiter, &limits, kind, deadline_us, err);
 }
 
-static enum err_code no_turn(struct err *err)
+static enum err_code out_of_time(struct err *err)
 {
     return err_set(err, ERR_BUSY, "the model service takes no more calls now, try again");
 }
@@ -143,12 +143,11 @@ enum err_code ark_cancel_look(void *self, int64_t account_id, const char *upstre
         .answer_max = LOOK_ANSWER_MAX,
     };
 
-    if (!take_turn(ark, account_id, LIMITER_GET, deadline_us))
-        return no_turn(err);
+    TRY(take_turn(ark, account_id, LIMITER_GET, deadline_us, err));
     TRY(call_init(ark, account_id, upstream_id, &target, err));
     call.total_us = shorter(deadline_us - sys_mono_us(), ark->settings.call_us);
     if (call.total_us <= 0)
-        return no_turn(err);
+        return out_of_time(err);
     TRY(net_call(ark->net, &call, &reply, err));
     sight.asked_mono_us = reply.sent_mono_us;
     TRY(judge_look(&reply, upstream_id, arena, &sight, err));
@@ -191,21 +190,26 @@ enum err_code ark_cancel_remove(void *self, int64_t account_id, const char *upst
     int64_t send_by_us = shorter(fresh_until_us, deadline_us), left_us;
 
     TRY(call_init(ark, account_id, upstream_id, &target, err));
-    bool turn = take_turn(ark, account_id, LIMITER_DELETE, send_by_us);
+    struct err why = {0};
+    enum err_code turn = take_turn(ark, account_id, LIMITER_DELETE, send_by_us, &why);
 
     left_us = send_by_us - sys_mono_us();
     if (left_us <= 0 && fresh_until_us < deadline_us) {
         *ret_removal = PROVIDER_STALE;
         return ERR_OK;
     }
-    if (!turn || left_us <= 0)
-        return no_turn(err);
+    if (turn != ERR_OK) {
+        *err = why;
+        return turn;
+    }
+    if (left_us <= 0)
+        return out_of_time(err);
     /* The request leaves with the connection: neither may be later than the look
      * allows. */
     call.connect_us = shorter(left_us, ark->settings.connect_us);
     call.total_us = shorter(deadline_us - sys_mono_us(), ark->settings.call_us);
     if (call.total_us <= 0)
-        return no_turn(err);
+        return out_of_time(err);
     TRY(net_call(ark->net, &call, &reply, err));
     return judge_remove(&reply, ret_removal, err);
 }

@@ -45,7 +45,11 @@ size_t directory_accounts(struct directory *directory,
 
 enum limiter_kind { LIMITER_LIST, LIMITER_GET, LIMITER_DELETE, LIMITER_KINDS };
 struct limiter; /* thread-safe */
-struct limiter *limiter_new(void);
+/* shared is borrowed: the database of all the gateways that call the same accounts, where
+ * clients take their turns; NULL when this process alone calls them. A shared account's
+ * GETs are half the clients' and half its poller's, its DELETEs the clients' alone, its
+ * lists the poller's alone. */
+struct limiter *limiter_new(struct db *shared);
 void limiter_free(struct limiter **limiter);
 /* May a call of this kind start now? Callers of this and of limiter_wait take turns. */
 bool limiter_try(struct limiter *limiter, const struct upstream_account *account,
@@ -53,14 +57,79 @@ bool limiter_try(struct limiter *limiter, const struct upstream_account *account
 /* Waits for its turn; false when halted. */
 bool limiter_wait(struct limiter *limiter, const struct upstream_account *account,
                   enum limiter_kind kind);
-/* Likewise for a client: false when stopped, or when its turn has not come at deadline_us
- * (monotonic). */
-bool limiter_wait_until(struct limiter *limiter, const struct upstream_account *account,
-                        enum limiter_kind kind, int64_t deadline_us);
+/* Likewise for a client, no LIMITER_LIST when shared. ERR_BUSY when stopped, when its turn
+ * has not come at deadline_us (monotonic), or when the database does not give it one: it
+ * may wait for that one longer. */
+FALLIBLE limiter_wait_until(struct limiter *limiter, const struct upstream_account *account,
+                            enum limiter_kind kind, int64_t deadline_us, struct err *err);
+/* Another gateway may have called the account a moment ago: the first list and GET are
+ * as far away from now as from a call of our own. */
+void limiter_rest(struct limiter *limiter, const struct upstream_account *account);
 /* The gateway's own calls get no more turns; clients still do. */
 void limiter_halt(struct limiter *limiter);
 /* Ends every wait, now and later. */
 void limiter_stop(struct limiter *limiter);
+
+/* pace_repo.c: clients' turns at an account that several gateways call ------------- */
+
+struct pace_wish {
+    int64_t account_id;
+    enum limiter_kind kind; /* LIMITER_GET or LIMITER_DELETE */
+    int64_t earliest_us;    /* wall time: no slot before this one, */
+    int64_t latest_us;      /* and none from here on */
+    int64_t spacing_us;     /* to the slot behind it */
+};
+/* The first slot that is free. *ret_taken is false when it would be too late: then it
+ * stays free. */
+FALLIBLE pace_repo_take(struct db_conn *conn, const struct pace_wish *wish, bool *ret_taken,
+                        int64_t *ret_at_us, struct err *err);
+
+/* lease.c: what one gateway at a time does ------------------------------------------ */
+
+struct leases; /* this gateway's; thread-safe */
+struct lease_options {
+    struct db *db;               /* all are borrowed */
+    struct directory *directory; /* whose accounts there are leases for */
+    struct limiter *limiter;     /* rests before an account that was gained is called */
+    bool shared;                 /* false: no other gateway, no row, no thread; all is ours */
+    int64_t lease_us;
+};
+/* Nothing is held yet, unless it is not shared. NULL when memory is out. */
+struct leases *lease_new(const struct lease_options *options);
+/* Takes what is free and starts the thread that goes on with it. */
+FALLIBLE lease_start(struct leases *leases, struct err *err);
+/* Renews what is held and takes what is free, in one transaction: the thread's work. On a
+ * failure what was held is held on, until its time is up. */
+FALLIBLE lease_tick(struct leases *leases, struct err *err);
+/* Does this gateway look after the account now? 0 when not, else a number that is another
+ * one whenever somebody else may have done so in between. Ends by itself, some time before
+ * another gateway can begin. */
+int64_t lease_term(struct leases *leases, int64_t account_id);
+/* Does this gateway end what time ends? */
+bool lease_sweeps(struct leases *leases);
+/* Gives up accounts and sweeps at once, and tells the other gateways soon; returns at once.
+ * That a gateway runs here stays known until lease_free. */
+void lease_halt(struct leases *leases);
+/* Ends the thread and gives up the rest. Accepts NULL. */
+void lease_free(struct leases **leases);
+
+/* lease_repo.c ---------------------------------------------------------------------- */
+
+enum { LEASE_NAME_MAX = 63, LEASE_HOLDER_MAX = 32 };
+struct lease_claim {
+    char name[LEASE_NAME_MAX + 1];
+    const char *holder;
+    int64_t schema;           /* of this program */
+    int64_t now_us, until_us; /* wall time */
+};
+/* Takes or renews; *ret_taken is false when it is another's. */
+FALLIBLE lease_repo_take(struct db_conn *conn, const struct lease_claim *claim, bool *ret_taken,
+                         struct err *err);
+/* Anyone may take it now. Nothing happens when it is not the holder's. */
+FALLIBLE lease_repo_release(struct db_conn *conn, const char *name, const char *holder,
+                            struct err *err);
+/* Drops the rows of gateways that were gone at that moment (wall time). */
+FALLIBLE lease_repo_forget(struct db_conn *conn, int64_t before_us, struct err *err);
 
 /* ark_wire.c: Ark's JSON -------------------------------------------------------- */
 
@@ -84,9 +153,11 @@ void ark_wire_redact(struct str message, char *dst, size_t size);
 struct ark {
     struct db *db;
     struct net *net;
+    bool shared; /* other gateways may call the same accounts */
     struct ark_settings settings;
     struct directory *directory;
     struct limiter *limiter;
+    struct leases *leases;
     struct provider provider;
     struct task_service *service; /* from ark_start on */
     struct poller *poller;
@@ -140,7 +211,8 @@ FALLIBLE poller_start(struct ark *ark, struct poller **ret_poller, struct err *e
 /* Starts no more calls; returns at once. */
 void poller_halt(struct poller *poller);
 void poller_stop(struct poller **poller);
-/* missing: Ark has answered 404 for it before. */
+/* missing: Ark has answered 404 for it before. One of an account that another gateway looks
+ * after is dropped: that one finds it in the database. */
 void poller_watch(struct poller *poller, int64_t account_id, const char *upstream_id,
                   int64_t created_us, bool missing);
 

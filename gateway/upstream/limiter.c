@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ark's limits on list, GET and DELETE, kept per account by spacing calls evenly. */
+/* Ark's limits on list, GET and DELETE, kept per account by spacing calls evenly. Which
+ * of several gateways makes the calls that are not a client's is for lease.c. */
 #include "gateway/upstream/ark_parts.h"
 
 #include <stdlib.h>
 
 /* Calls are spaced 5 % wider than the limit, because two that leave a second apart
  * may arrive a little closer. */
-enum { SPACING_US = 1050000 };
+enum {
+    SPACING_US = 1050000,
+    /* So late a call may leave after its slot: then as many fall into a second as the limit
+     * allows, and no more. */
+    LATE_MAX_US = SPACING_US - 1000000,
+    /* A slot is asked for ahead, for the database takes a moment to give it. */
+    AHEAD_US = 20000
+};
 
 struct pace {
     int64_t account_id;
@@ -16,6 +24,7 @@ struct pace {
 };
 
 struct limiter {
+    struct db *shared; /* where clients take their turns; NULL: here */
     struct lock lock;
     struct pace paces[ARK_ACCOUNTS_MAX];
     size_t count;
@@ -23,12 +32,14 @@ struct limiter {
     bool stopping; /* nobody does */
 };
 
-struct limiter *limiter_new(void)
+struct limiter *limiter_new(struct db *shared)
 {
     struct limiter *limiter = calloc(1, sizeof(*limiter));
 
-    if (limiter != NULL)
-        lock_init(&limiter->lock);
+    if (limiter == NULL)
+        return NULL;
+    limiter->shared = shared;
+    lock_init(&limiter->lock);
     return limiter;
 }
 
@@ -78,12 +89,15 @@ static struct pace *pace_locked(struct limiter *limiter, int64_t account_id)
     return place;
 }
 
-static int64_t spacing_us(const struct upstream_account *account, enum limiter_kind kind)
+static int64_t spacing_us(const struct limiter *limiter, const struct upstream_account *account,
+                          enum limiter_kind kind)
 {
     const int64_t qps[LIMITER_KINDS] = {account->list_qps, account->get_qps,
                                         account->delete_qps};
+    /* Those who do not see each other have half of the GETs each. */
+    int64_t sides = limiter->shared != NULL && kind == LIMITER_GET ? 2 : 1;
 
-    return SPACING_US / (qps[kind] > 0 ? qps[kind] : 1);
+    return SPACING_US * sides / (qps[kind] > 0 ? qps[kind] : 1);
 }
 
 bool limiter_try(struct limiter *limiter, const struct upstream_account *account,
@@ -98,7 +112,7 @@ bool limiter_try(struct limiter *limiter, const struct upstream_account *account
     allowed = !limiter->halted && now_us >= pace->next_us[kind] &&
               (pace->waiting[kind] == 0 || now_us < pace->waiter_next_us[kind]);
     if (allowed)
-        pace->next_us[kind] = now_us + spacing_us(account, kind);
+        pace->next_us[kind] = now_us + spacing_us(limiter, account, kind);
     lock_drop(&limiter->lock);
     return allowed;
 }
@@ -125,23 +139,114 @@ static bool wait_turn(struct limiter *limiter, const struct upstream_account *ac
     pace->waiting[kind]--;
     allowed = !*stop && sys_mono_us() < deadline_us;
     if (allowed) {
-        pace->next_us[kind] = sys_mono_us() + spacing_us(account, kind);
-        pace->waiter_next_us[kind] = pace->next_us[kind] + spacing_us(account, kind) / 2;
+        pace->next_us[kind] = sys_mono_us() + spacing_us(limiter, account, kind);
+        pace->waiter_next_us[kind] =
+            pace->next_us[kind] + spacing_us(limiter, account, kind) / 2;
     }
     lock_drop(&limiter->lock);
     return allowed;
 }
 
-bool limiter_wait_until(struct limiter *limiter, const struct upstream_account *account,
-                        enum limiter_kind kind, int64_t deadline_us)
+/* ---- clients of several gateways ------------------------------------------------- */
+
+struct slot {
+    struct pace_wish wish;
+    bool taken; /* written by the closure, */
+    int64_t at_us;
+};
+
+static enum err_code take_slot(struct db_conn *conn, void *ctx, struct err *err)
 {
-    return wait_turn(limiter, account, kind, deadline_us, &limiter->stopping);
+    struct slot *slot = ctx;
+
+    return pace_repo_take(conn, &slot->wish, &slot->taken, &slot->at_us, err);
+}
+
+/* Sleeps until its moment (monotonic). False when stopped. */
+static bool sleep_until(struct limiter *limiter, int64_t until_us)
+{
+    bool stopped;
+
+    lock_take(&limiter->lock);
+    while (!limiter->stopping && sys_mono_us() < until_us)
+        (void)lock_wait(&limiter->lock, until_us);
+    stopped = limiter->stopping;
+    lock_drop(&limiter->lock);
+    return !stopped;
+}
+
+/* Takes slots until one is not yet past when the database has given it: calls whose
+ * slots it gave late must not all leave together. */
+static enum err_code wait_slot(struct limiter *limiter, const struct upstream_account *account,
+                               enum limiter_kind kind, int64_t deadline_us, struct err *err)
+{
+    struct slot slot = {.wish = {.account_id = account->id,
+                                 .kind = kind,
+                                 .spacing_us = spacing_us(limiter, account, kind)}};
+    int64_t ahead_us = AHEAD_US;
+
+    for (;;) {
+        int64_t mono_us = sys_mono_us(), now_us = sys_now_us();
+
+        slot.wish.earliest_us = now_us + ahead_us;
+        slot.wish.latest_us = deadline_us - mono_us < INT64_MAX - now_us
+                                  ? now_us + deadline_us - mono_us
+                                  : INT64_MAX;
+        TRY(db_write(limiter->shared, DB_APART, take_slot, &slot, err));
+        if (!slot.taken)
+            return err_detail(err, ERR_BUSY, "no turn until the deadline");
+        int64_t turn_us = mono_us + slot.at_us - now_us;
+
+        if (!sleep_until(limiter, turn_us))
+            return err_detail(err, ERR_BUSY, "the gateway is stopping");
+        int64_t late_us = sys_mono_us() - turn_us;
+
+        if (late_us <= LATE_MAX_US)
+            return ERR_OK;
+        ahead_us += 2 * late_us;
+    }
+}
+
+/* ---- anybody's -------------------------------------------------------------------- */
+
+enum err_code limiter_wait_until(struct limiter *limiter,
+                                 const struct upstream_account *account, enum limiter_kind kind,
+                                 int64_t deadline_us, struct err *err)
+{
+    struct err why = {0};
+
+    if (limiter->shared == NULL) {
+        if (wait_turn(limiter, account, kind, deadline_us, &limiter->stopping))
+            return ERR_OK;
+    } else if (wait_slot(limiter, account, kind, deadline_us, &why) == ERR_OK) {
+        return ERR_OK;
+    }
+    /* Whatever it is that keeps the turns: without one nothing leaves. */
+    (void)err_set(err, ERR_BUSY, "the model service takes no more calls now, try again");
+    str_copy_cut(err->detail, sizeof(err->detail), str_from(why.detail));
+    return ERR_BUSY;
 }
 
 bool limiter_wait(struct limiter *limiter, const struct upstream_account *account,
                   enum limiter_kind kind)
 {
     return wait_turn(limiter, account, kind, INT64_MAX, &limiter->halted);
+}
+
+void limiter_rest(struct limiter *limiter, const struct upstream_account *account)
+{
+    int64_t now_us = sys_mono_us();
+
+    lock_take(&limiter->lock);
+    struct pace *pace = pace_locked(limiter, account->id);
+
+    for (int kind = LIMITER_LIST; kind <= LIMITER_GET; kind++) {
+        int64_t next_us = now_us + spacing_us(limiter, account, kind);
+
+        if (pace->next_us[kind] < next_us)
+            pace->next_us[kind] = next_us;
+    }
+    lock_drop(&limiter->lock);
 }
 
 void limiter_halt(struct limiter *limiter)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Asking Ark after open tasks: one thread, per account a heap of due times, lists
  * of many ids within the account's limits, single GETs only where a list left
- * something open. poller_answer.c takes the answers in. */
+ * something open. Of an account that another gateway looks after it keeps nothing.
+ * poller_answer.c takes the answers in. */
 #include "gateway/upstream/poller_parts.h"
 
 #include <stdio.h>
@@ -13,13 +14,12 @@ enum {
     REFRESH_US = 500000,            /* a change reaches a gateway within a second */
     OLDEST_PAUSE_US = 30000000,     /* an old task is asked after at least this often */
     ID_TEXT_MAX = TASK_ID_MAX + 18, /* "&filter.task_ids=" in front */
-    JOB_STACK_BYTES = 512 * 1024,
-    LOAD_PAGE = 1000
+    JOB_STACK_BYTES = 512 * 1024
 };
 
 /* ---- entries ------------------------------------------------------------------- */
 
-static struct poll_account *account_locked(struct poller *poller, int64_t account_id)
+struct poll_account *poller_account_locked(struct poller *poller, int64_t account_id)
 {
     struct poll_account *account;
 
@@ -63,6 +63,10 @@ void poller_put_back_locked(struct poller *poller, struct poll_account *account,
                             struct poll_entry *entry, int64_t due_us)
 {
     lock_assert_held(&poller->lock);
+    if (account->term == 0) {
+        poll_set_drop(&account->open, entry);
+        return;
+    }
     entry->due_us = due_us;
     if (poll_set_put_back(&account->open, entry))
         return;
@@ -84,7 +88,9 @@ void poller_watch(struct poller *poller, int64_t account_id, const char *upstrea
     struct poll_entry *added = NULL;
 
     lock_take(&poller->lock);
-    struct poll_account *account = account_locked(poller, account_id);
+    struct poll_account *account = lease_term(poller->ark->leases, account_id) != 0
+                                       ? poller_account_locked(poller, account_id)
+                                       : NULL;
 
     if (account != NULL)
         added = poll_set_add(&account->open, str_from(upstream_id), created_us,
@@ -196,7 +202,7 @@ static void start_due_locked(struct poller *poller, struct poll_account *account
     size_t count = 0, max = (size_t)account->limits.batch;
     struct limiter *limiter = poller->ark->limiter;
 
-    if (now_us < account->quiet_until_us)
+    if (account->term == 0 || now_us < account->quiet_until_us)
         return;
     while (account->wants_get_count > 0 &&
            limiter_try(limiter, &account->limits, LIMITER_GET)) {
@@ -222,57 +228,8 @@ static void start_due_locked(struct poller *poller, struct poll_account *account
 
 /* ---- the thread ------------------------------------------------------------------------ */
 
-struct reload {
-    struct poller *poller;
-    int64_t account_id, after;
-    size_t count; /* written by the closure */
-};
-
-static enum err_code watch_row(const struct task *task, void *ctx, struct err *err)
-{
-    struct reload *reload = ctx;
-
-    (void)err;
-    reload->after = task->id;
-    reload->count++;
-    poller_watch(reload->poller, task->account_id, task->upstream_id, task->created_us,
-                 task->missing_us != 0);
-    return ERR_OK;
-}
-
-static enum err_code read_open(struct db_conn *conn, void *ctx, struct err *err)
-{
-    struct reload *reload = ctx;
-
-    reload->count = 0;
-    return task_view_open(conn, reload->account_id, reload->after, LOAD_PAGE, watch_row, reload,
-                          err);
-}
-
-/* Takes over limits and every open task; what is watched already stays as it is. */
-static enum err_code reload_open(struct poller *poller, struct err *err)
-{
-    struct upstream_account accounts[ARK_ACCOUNTS_MAX];
-    size_t count = directory_accounts(poller->ark->directory, accounts);
-
-    for (size_t i = 0; i < count; i++) {
-        struct reload reload = {.poller = poller, .account_id = accounts[i].id};
-
-        lock_take(&poller->lock);
-        struct poll_account *account = account_locked(poller, accounts[i].id);
-
-        if (account != NULL)
-            account->limits = accounts[i];
-        lock_drop(&poller->lock);
-        do {
-            TRY(db_read(poller->ark->db, read_open, &reload, err));
-        } while (reload.count == LOAD_PAGE);
-    }
-    return ERR_OK;
-}
-
 /* Says what went wrong once, not twice a second until an operator mends it. */
-static void log_refresh(char said[REFRESH_SAID_MAX], const char *what, enum err_code rc,
+void poller_log_refresh(char said[REFRESH_SAID_MAX], const char *what, enum err_code rc,
                         const struct err *err)
 {
     char now[REFRESH_SAID_MAX] = "";
@@ -293,11 +250,11 @@ static void refresh(struct poller *poller)
     enum err_code rc = directory_refresh(poller->ark->directory, &changed, &err);
 
     if (rc == ERR_OK && changed)
-        rc = reload_open(poller, &err);
-    log_refresh(poller->upstreams_said, "upstreams", rc, &err);
+        poller_take_accounts(poller);
+    poller_log_refresh(poller->upstreams_said, "upstreams", rc, &err);
     err = (struct err){0};
     rc = catalogue_refresh(poller->ark->service->catalogue, &err);
-    log_refresh(poller->models_said, "models", rc, &err);
+    poller_log_refresh(poller->models_said, "models", rc, &err);
 }
 
 static void *run(void *ctx)
@@ -307,7 +264,7 @@ static void *run(void *ctx)
     lock_take(&poller->lock);
     while (!poller->stopping) {
         struct poll_call *done = poller->done;
-        bool due = sys_mono_us() >= poller->refresh_at_us;
+        bool due = sys_mono_us() >= poller->refresh_at_us, more;
 
         poller->done = NULL;
         if (due)
@@ -321,10 +278,13 @@ static void *run(void *ctx)
             poller_answer_take(poller, done);
             done = next;
         }
+        more = poller_read_due(poller);
         lock_take(&poller->lock);
-        for (size_t i = 0; i < poller->account_count; i++)
+        for (size_t i = 0; i < poller->account_count; i++) {
+            poller_follow_lease_locked(poller, poller->accounts[i]);
             start_due_locked(poller, poller->accounts[i]);
-        if (poller->done == NULL && !poller->stopping)
+        }
+        if (!more && poller->done == NULL && !poller->stopping)
             (void)lock_wait(&poller->lock, sys_mono_us() + TICK_US);
     }
     lock_drop(&poller->lock);
@@ -339,7 +299,8 @@ enum err_code poller_start(struct ark *ark, struct poller **ret_poller, struct e
         return err_detail(err, ERR_INTERNAL, "no memory");
     poller->ark = ark;
     lock_init(&poller->lock);
-    enum err_code rc = reload_open(poller, err);
+    poller_take_accounts(poller);
+    enum err_code rc = poller_read_all(poller, err);
     if (rc == ERR_OK)
         rc = lock_thread(&poller->thread, "poller", JOB_STACK_BYTES, run, poller, err);
     poller->started = rc == ERR_OK;

@@ -82,7 +82,7 @@ static void place_entries_locked(struct poller *poller, struct poll_call *call,
             poller_put_back_soon_locked(poller, account, entry);
         } else if (seen[i].found && state_is_terminal(entry->state)) {
             poll_set_drop(&account->open, entry);
-        } else if (!seen[i].found && call->is_list &&
+        } else if (!seen[i].found && call->is_list && account->term != 0 &&
                    account->wants_get_count < COUNT_OF(account->wants_get)) {
             account->wants_get[account->wants_get_count++] = entry;
         } else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread that finds out what nobody answered: expires sends without an outcome,
- * scans accounts that have any, and ends what is open too long. */
+ * scans accounts that have any, and ends what is open too long. Of several gateways each
+ * does what it has the lease for. */
 #include "gateway/upstream/scan.h"
 
 #include <stdlib.h>
@@ -64,17 +65,21 @@ static void scan_one(struct reconciler *reconciler, int64_t account_id, int64_t 
 {
     struct ark *ark = reconciler->ark;
     struct upstream_account account;
+    int64_t term = lease_term(ark->leases, account_id);
     struct err err = {0};
     struct scan *scan;
 
     /* Without a credential nothing can be asked; its attempts stay unknown. */
-    if (!find_account(ark, account_id, &account))
+    if (term == 0 || !find_account(ark, account_id, &account))
         return;
     scan = calloc(1, sizeof(*scan));
     if (scan == NULL)
         return;
     enum err_code rc = scan_account(ark, &account, since_us, scan, &err);
 
+    /* Two gateways' looks at the same moment would count for two. */
+    if (rc == ERR_OK && lease_term(ark->leases, account_id) != term)
+        rc = err_set(&err, ERR_BUSY, "the account is another gateway's now");
     if (rc == ERR_OK)
         rc = adopt_scan(ark->service, account.id, scan->started_us, scan->tasks, scan->count,
                         &err);
@@ -99,7 +104,7 @@ static void scan_due(struct reconciler *reconciler)
         struct plan *plan = plan_of(reconciler, work[i].account_id);
         int64_t now_us = sys_mono_us();
 
-        if (plan == NULL)
+        if (plan == NULL || lease_term(reconciler->ark->leases, work[i].account_id) == 0)
             continue;
         if (now_us >= plan->watch_at_us) {
             scan_one(reconciler, work[i].account_id, work[i].since_us);
@@ -117,6 +122,8 @@ static void sweep(struct reconciler *reconciler)
 {
     struct err err = {0};
 
+    if (!lease_sweeps(reconciler->ark->leases))
+        return;
     if (expire_sends(reconciler->ark->service, false, &err) != ERR_OK)
         log_failure("expire_failed", &err);
     if (sys_mono_us() < reconciler->sweep_at_us)

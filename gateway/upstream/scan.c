@@ -53,6 +53,8 @@ static enum err_code fetch(struct ark *ark, const struct upstream_account *accou
 
     if (!limiter_wait(ark->limiter, account, kind))
         return err_set(err, ERR_BUSY, "the gateway is stopping");
+    if (lease_term(ark->leases, account->id) == 0)
+        return err_set(err, ERR_BUSY, "the account is another gateway's now");
     TRY(directory_account_target(ark->directory, account->id, &target, err));
     (void)snprintf(url, sizeof(url), "%s/contents/generations/tasks%s", target.base_url, path);
     TRY(net_call(ark->net, &call, &text->reply, err));

@@ -15,7 +15,7 @@ static const struct upstream_account slow = {
 
 static void test_each_kind_and_account_for_itself(void)
 {
-    struct limiter *limiter = limiter_new();
+    struct limiter *limiter = limiter_new(NULL);
     struct upstream_account other = slow;
 
     other.id = 3;
@@ -35,7 +35,7 @@ static void test_each_kind_and_account_for_itself(void)
 static void test_waits_are_spaced(void)
 {
     enum { CALLS = 5 };
-    struct limiter *limiter = limiter_new();
+    struct limiter *limiter = limiter_new(NULL);
     int64_t start_us = sys_mono_us();
 
     for (int i = 0; i < CALLS; i++)
@@ -50,7 +50,7 @@ static void test_waits_are_spaced(void)
 
 static void test_tries_are_spaced(void)
 {
-    struct limiter *limiter = limiter_new();
+    struct limiter *limiter = limiter_new(NULL);
     int64_t start_us = sys_mono_us();
     int allowed = 0;
 
@@ -127,7 +127,7 @@ static bool is_done(struct waiter *waiter)
 /* Tries as often as it can; whoever waits is served all the same, and first. */
 static void compete(void)
 {
-    struct limiter *limiter = limiter_new();
+    struct limiter *limiter = limiter_new(NULL);
     struct waiter waiter;
     int64_t start_us = sys_mono_us();
     int before = 0;
@@ -155,7 +155,7 @@ static void test_a_waiter_goes_first(void)
 static void test_many_waiters_are_spaced_too(void)
 {
     enum { WAITERS = 6 };
-    struct limiter *limiter = limiter_new();
+    struct limiter *limiter = limiter_new(NULL);
     struct waiter waiters[WAITERS];
     int64_t start_us = sys_mono_us();
 
@@ -173,7 +173,7 @@ static void test_stop_ends_every_wait(void)
 {
     enum { WAITERS = 3 };
     struct upstream_account account = slow;
-    struct limiter *limiter = limiter_new();
+    struct limiter *limiter = limiter_new(NULL);
     struct waiter waiters[WAITERS];
 
     CHECK_TRUE("takes the turn", limiter_try(limiter, &account, LIMITER_LIST));
@@ -205,31 +205,54 @@ static void test_stop_ends_every_wait(void)
 static void test_a_limit_of_zero_is_slow(void)
 {
     struct upstream_account none = {.id = 9};
-    struct limiter *limiter = limiter_new();
+    struct limiter *limiter = limiter_new(NULL);
 
     CHECK_TRUE("first", limiter_try(limiter, &none, LIMITER_GET));
     CHECK_TRUE("second", !limiter_try(limiter, &none, LIMITER_GET));
     limiter_free(&limiter);
 }
 
+static enum err_code wait_until(struct limiter *limiter, int64_t deadline_us)
+{
+    struct err err = {0};
+
+    return limiter_wait_until(limiter, &slow, LIMITER_DELETE, deadline_us, &err);
+}
+
 static void test_a_wait_has_a_deadline(void)
 {
-    struct limiter *limiter = limiter_new();
+    struct limiter *limiter = limiter_new(NULL);
     int64_t start_us = sys_mono_us();
 
-    CHECK_TRUE("past", !limiter_wait_until(limiter, &slow, LIMITER_DELETE, start_us - 1));
-    CHECK_TRUE("first", limiter_wait_until(limiter, &slow, LIMITER_DELETE, INT64_MAX));
-    CHECK_TRUE("too soon",
-               !limiter_wait_until(limiter, &slow, LIMITER_DELETE, start_us + 100000));
+    CHECK_INT("past", wait_until(limiter, start_us - 1), ERR_BUSY);
+    CHECK_INT("first", wait_until(limiter, INT64_MAX), ERR_OK);
+    CHECK_INT("too soon", wait_until(limiter, start_us + 100000), ERR_BUSY);
     CHECK_TRUE("not before its deadline", sys_mono_us() - start_us >= 100000);
     /* One that gave up took nobody's turn. */
-    CHECK_TRUE("second", limiter_wait_until(limiter, &slow, LIMITER_DELETE,
-                                            start_us + FAR_S * INT64_C(1000000)));
+    CHECK_INT("second", wait_until(limiter, start_us + FAR_S * INT64_C(1000000)), ERR_OK);
     CHECK_TRUE("at its turn", sys_mono_us() - start_us >= 1000000);
+    limiter_free(&limiter);
+}
+
+/* Another gateway may have called a moment ago. */
+static void test_a_rest_is_a_spacing(void)
+{
+    struct limiter *limiter = limiter_new(NULL);
+    int64_t start_us = sys_mono_us();
+
+    limiter_rest(limiter, &slow);
+    CHECK_TRUE("a delete is a client's", limiter_try(limiter, &slow, LIMITER_DELETE));
+    CHECK_TRUE("list", limiter_wait(limiter, &slow, LIMITER_LIST));
+    CHECK_TRUE("after a spacing", sys_mono_us() - start_us >= 1000000);
+    CHECK_TRUE("get", limiter_wait(limiter, &slow, LIMITER_GET));
+    /* What is further away stays there. */
+    limiter_rest(limiter, &fast);
+    CHECK_TRUE("fast", limiter_wait(limiter, &fast, LIMITER_LIST));
     limiter_free(&limiter);
 }
 
 CHECK_MAIN(CHECK_TEST(test_each_kind_and_account_for_itself), CHECK_TEST(test_waits_are_spaced),
            CHECK_TEST(test_tries_are_spaced), CHECK_TEST(test_a_waiter_goes_first),
            CHECK_TEST(test_many_waiters_are_spaced_too), CHECK_TEST(test_stop_ends_every_wait),
-           CHECK_TEST(test_a_limit_of_zero_is_slow), CHECK_TEST(test_a_wait_has_a_deadline))
+           CHECK_TEST(test_a_limit_of_zero_is_slow), CHECK_TEST(test_a_wait_has_a_deadline),
+           CHECK_TEST(test_a_rest_is_a_spacing))
