@@ -36,3 +36,28 @@ enum err_code meta_repo_put(struct db_conn *conn, const char *name, const char *
     db_bind_text(st, 2, str_from(value));
     return db_run(st, err);
 }
+
+enum err_code meta_repo_remove(struct db_conn *conn, const char *name, struct err *err)
+{
+    static const char sql[] = "DELETE FROM meta WHERE name = $1";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_text(st, 1, str_from(name));
+    return db_run(st, err);
+}
+
+enum err_code meta_repo_each(struct db_conn *conn,
+                             enum err_code (*visit)(struct str name, struct str value,
+                                                    void *ctx, struct err *err),
+                             void *ctx, struct err *err)
+{
+    static const char sql[] = "SELECT name, value FROM meta ORDER BY name";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+    enum db_step step;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    while ((step = db_step(st, err)) == DB_ROW)
+        TRY(visit(db_get_text(st, 0), db_get_text(st, 1), ctx, err));
+    return step == DB_DONE ? ERR_OK : err->code;
+}

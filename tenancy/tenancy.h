@@ -200,6 +200,12 @@ FALLIBLE meta_repo_get(struct db_conn *conn, const char *name, char *dst, size_t
                        bool *ret_found, struct err *err);
 FALLIBLE meta_repo_put(struct db_conn *conn, const char *name, const char *value,
                        struct err *err);
+FALLIBLE meta_repo_remove(struct db_conn *conn, const char *name, struct err *err);
+/* Every fact, by name; both texts are borrowed for the call. */
+FALLIBLE meta_repo_each(struct db_conn *conn,
+                        enum err_code (*visit)(struct str name, struct str value, void *ctx,
+                                               struct err *err),
+                        void *ctx, struct err *err);
 
 /* audit.c, audit_verify.c: the operators' chained log -------------------------------------- */
 

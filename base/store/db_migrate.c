@@ -6,6 +6,8 @@
 #include "base/store/pg_private.h"
 #include "base/store/sqlite_private.h"
 
+#define BUSY_US (5 * 1000 * 1000)
+
 FALLIBLE db_migrate_with(const char *path, const struct db_schema_file *files, int count,
                          struct err *err)
 {
@@ -31,6 +33,20 @@ FALLIBLE db_exists(const char *path, bool *ret_exists, struct err *err)
     TRY(pg_migrate_schema(conn, &version, err));
     *ret_exists = version > 0;
     return ERR_OK;
+}
+
+FALLIBLE db_schema_of(const char *path, int *ret_version, struct err *err)
+{
+    CLEANUP(db_conn_close) struct db_conn *conn = NULL;
+
+    if (db_is_server(path)) {
+        TRY(pg_open_new(path, DB_ROLE_TOOL, &conn, err));
+        return pg_migrate_schema(conn, ret_version, err);
+    }
+    if (!db_file_exists(path))
+        return err_set(err, ERR_NOT_FOUND, "%s does not exist", path);
+    TRY(sqlite_conn_open(path, NULL, DB_ROLE_READER, BUSY_US, &conn, err));
+    return sqlite_conn_schema(conn, ret_version, err);
 }
 
 FALLIBLE db_migrate_check(int version, struct err *err)

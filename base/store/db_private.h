@@ -129,6 +129,9 @@ enum err_code db_stmt_not_one(struct db_conn *conn, const char *otherwise, struc
 FALLIBLE db_stmt_number(struct db_conn *conn, const char *sql, int64_t *ret_number,
                         struct err *err);
 
+/* Puts "?" for each byte that is not part of UTF-8, and for NUL. (db_stmt.c) */
+void db_stmt_mend(char *text, size_t len);
+
 /* db_waiter.c: one thread waits, others wake it ------------------------------ */
 
 /* On the waiting thread's stack, so that a wake reaches exactly one thread. */

@@ -195,10 +195,28 @@ void db_bind_i64(struct db_stmt *stmt, int position, int64_t value)
 
 /* What strangers say is stored, whatever bytes it is made of. A text that is looked up
  * has the same bytes mended in the same way. */
+void db_stmt_mend(char *text, size_t len)
+{
+    size_t at = 0;
+
+    while (at < len) {
+        size_t size = 1;
+
+        while (size <= 4 && size <= len - at &&
+               !str_is_utf8((struct str){text + at, size}))
+            size++;
+        if (size > 4 || size > len - at || text[at] == '\0') {
+            text[at] = '?';
+            size = 1;
+        }
+        at += size;
+    }
+}
+
+/* A mended copy, which lives as long as the statement is in use. */
 static struct str mend(struct db_stmt *st, struct str text)
 {
     struct db_mended *mended = malloc(sizeof(*mended) + text.len);
-    size_t at = 0;
 
     if (mended == NULL) {
         st->problem = "out of memory for a text";
@@ -207,18 +225,7 @@ static struct str mend(struct db_stmt *st, struct str text)
     mended->next = st->mended;
     st->mended = mended;
     memcpy(mended->text, text.ptr, text.len);
-    while (at < text.len) {
-        size_t len = 1;
-
-        while (len <= 4 && len <= text.len - at &&
-               !str_is_utf8((struct str){text.ptr + at, len}))
-            len++;
-        if (len > 4 || len > text.len - at) {
-            mended->text[at] = '?';
-            len = 1;
-        }
-        at += len;
-    }
+    db_stmt_mend(mended->text, text.len);
     return (struct str){mended->text, text.len};
 }
 

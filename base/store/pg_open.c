@@ -49,7 +49,7 @@ static FALLIBLE read_url(const char *url, enum db_role role, struct parameters *
 
     to->parsed = PQconninfoParse(url, &why);
     if (to->parsed == NULL) {
-        enum err_code code = err_set(err, ERR_CONFIG, "--database is not a valid URL");
+        enum err_code code = err_set(err, ERR_CONFIG, "the URL of the database is not valid");
 
         /* Its own words may hold what was meant for a password. */
         PQfreemem(why);
@@ -61,7 +61,7 @@ static FALLIBLE read_url(const char *url, enum db_role role, struct parameters *
         if (strcmp(option->keyword, "password") == 0 ||
             strcmp(option->keyword, "sslpassword") == 0)
             return err_set(err, ERR_CONFIG,
-                           "--database must not hold a password: put it into a passfile"
+                           "the URL of the database must not hold a password: put it into a passfile"
                            " (passfile=…, PGPASSFILE, ~/.pgpass) or into PGPASSWORD");
         add_parameter(to, option->keyword, option->val);
     }
@@ -151,7 +151,7 @@ FALLIBLE pg_open_new(const char *url, enum db_role role, struct db_conn **ret_co
     sys_random(random, sizeof(random));
     str_hex(opened->writer, random, sizeof(random));
     if (!str_copy(opened->url, sizeof(opened->url), str_from(url)))
-        return err_set(err, ERR_CONFIG, "--database is too long");
+        return err_set(err, ERR_CONFIG, "the URL of the database is too long");
     /* A writer connects when it has something to write: most commands need one of them. */
     opened->lost = role == DB_ROLE_WRITER;
     if (!opened->lost)

@@ -78,6 +78,9 @@ FALLIBLE db_check(struct db *db, struct err *err);
 FALLIBLE db_migrate(const char *path, struct err *err);
 /* Is there an installation at path, of whatever schema? */
 FALLIBLE db_exists(const char *path, bool *ret_exists, struct err *err);
+/* The schema of the database at path, 0 when it is empty. ERR_CONFIG for another program's,
+ * ERR_NOT_FOUND for no file. */
+FALLIBLE db_schema_of(const char *path, int *ret_version, struct err *err);
 /* Schema version of this program. */
 int db_schema_version(void);
 
@@ -128,6 +131,44 @@ FALLIBLE db_backup_create(const char *path, const char *target, struct err *err)
 FALLIBLE db_backup_verify(const char *path, struct err *err);
 /* Verifies, then puts a copy at path; ERR_CONFLICT when path exists. */
 FALLIBLE db_backup_restore(const char *backup, const char *path, struct err *err);
+
+/* db_copy.c: a file's rows into a server's database ------------------------- */
+
+struct db_copy_plan {
+    const char *from;           /* a SQLite file that nobody writes to meanwhile */
+    const char *to;             /* a server's URL; both have this program's schema */
+    const char *const *without; /* tables that stay as they are in the target */
+    size_t without_count;
+    /* Runs on the target in the transaction that empties and fills it, before anything
+     * else, with every writer kept out; a failure leaves the target as it is. */
+    db_fn guard;
+    void *guard_ctx;
+};
+enum db_copy_step { DB_COPY_ROWS, DB_COPY_INDEXES, DB_COPY_CHECK };
+struct db_copy_progress {
+    enum db_copy_step step;
+    const char *table; /* "" for DB_COPY_INDEXES */
+    int64_t rows, us;  /* of this table, since its begin */
+    bool done;
+};
+struct db_copy_watch {
+    void *ctx;
+    /* At the end of each step of each table, and every few seconds. */
+    void (*progress)(void *ctx, const struct db_copy_progress *progress);
+    /* A text was no UTF-8, or held a NUL byte: "?" stands in the target for each byte. */
+    void (*mended)(void *ctx, const char *row, const char *column);
+};
+struct db_copy_report {
+    int tables;
+    int64_t rows, mended;
+    int64_t copy_us, check_us;
+};
+/* Empties the target's tables and fills them with the source's rows in one transaction, then
+ * reads all of them back: ERR_MISMATCH when they are not the same. Tables and columns are
+ * those of both catalogues; ERR_CONFIG when these differ by more than what an engine has for
+ * itself. A row that the target does not take is named in err->msg. */
+FALLIBLE db_copy(const struct db_copy_plan *plan, const struct db_copy_watch *watch,
+                 struct db_copy_report *ret_report, struct err *err);
 
 /* dir_lock.c: who may write ---------------------------------------------- */
 

@@ -139,6 +139,42 @@ FALLIBLE cli_run_check_keys(struct db *db, const struct crypto_keys *keys, struc
 /* Remembers the key files in a database that knows none; for init and serve. */
 FALLIBLE cli_run_claim_keys(struct db *db, const struct crypto_keys *keys, struct err *err);
 
+/* cli_marks.c: an installation that moves between two databases ------------------------ */
+
+enum { CLI_URL_SIZE = 1024, CLI_MOVE_ID_SIZE = 33 };
+/* A row of meta that is no mark. */
+struct cli_fact {
+    struct cli_fact *next;
+    const char *name, *value;
+};
+/* What meta says; "" for what it does not. */
+struct cli_marks {
+    char moving_to[CLI_URL_SIZE], moved_to[CLI_URL_SIZE], move_id[CLI_MOVE_ID_SIZE];
+    char copied_from[CLI_MOVE_ID_SIZE], copy_complete[CLI_MOVE_ID_SIZE];
+    int rows;               /* of meta, these included */
+    struct cli_fact *facts; /* the other rows */
+};
+/* Reads them, and the other rows into the arena unless it is NULL. */
+FALLIBLE cli_marks_read(struct db *db, struct arena *arena, struct cli_marks *ret_marks,
+                        struct err *err);
+/* Is it the target of a move that is not over? */
+bool cli_marks_incomplete(const struct cli_marks *marks);
+/* ERR_CONFIG, with where the installation is and what to do, when nobody may write here. */
+FALLIBLE cli_marks_check(struct db *db, const char *database, struct err *err);
+/* The source is on its way; one that has moved stays so. */
+FALLIBLE cli_marks_begin(struct db *source, const char *url, const char *id, struct err *err);
+/* The target holds this move's copy from now on; ERR_CONFLICT unless it was empty, or did. */
+FALLIBLE cli_marks_target(struct db *target, const char *id, struct err *err);
+/* A db_fn: ERR_CONFLICT unless it is the incomplete target of the move with this id. */
+FALLIBLE cli_marks_expect(struct db_conn *conn, void *id, struct err *err);
+/* The source has moved. */
+FALLIBLE cli_marks_end(struct db *source, struct err *err);
+/* The target is the installation, with the source's other rows of meta. */
+FALLIBLE cli_marks_complete(struct db *target, const char *id, const struct cli_marks *source,
+                            struct err *err);
+/* The source is in use again. ERR_CONFLICT when it has moved, or never was to. */
+FALLIBLE cli_marks_abandon(struct db *source, struct cli_marks *ret_marks, struct err *err);
+
 /* cli_render.c: the result on stdout ------------------------------------------------- */
 
 enum cli_output { CLI_TABLE, CLI_JSON, CLI_CSV };
@@ -160,6 +196,6 @@ void cmd_serve_print_settings(void);
 /* The commands, a table per file, each ended by a row without a name. */
 extern const struct command cmd_init[], cmd_serve[], cmd_sim[], cmd_demo[], cmd_doctor[],
     cmd_backup[], cmd_tenant[], cmd_token[], cmd_upstream[], cmd_model[], cmd_credit[],
-    cmd_task[], cmd_ledger[], cmd_audit[];
+    cmd_task[], cmd_ledger[], cmd_audit[], cmd_migrate[];
 
 #endif

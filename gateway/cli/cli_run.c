@@ -160,6 +160,8 @@ enum err_code cli_run_here(const struct cli_globals *globals, const struct cli_l
     TRY(cli_run_keys_dir(globals, keys_dir, sizeof(keys_dir), err));
     TRY(cli_run_expect(database, globals->data_dir, err));
     TRY(db_open(&options, &db, err));
+    if (!read_only)
+        TRY(cli_marks_check(db, database, err));
     /* What only reads works on a restored backup too, whose keys are elsewhere. */
     enum err_code rc = crypto_keys_load(keys_dir, &keys, err);
 

@@ -273,6 +273,8 @@ static bool check_database(struct checks *checks, const char *path, struct surve
         return false;
     }
     add(checks, "database", STATUS_OK, "schema %d, readable", db_schema_version());
+    if (cli_marks_check(db, path, &err) != ERR_OK)
+        add(checks, "moved", STATUS_WARN, "%s", err.msg);
     return true;
 }
 

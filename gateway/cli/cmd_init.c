@@ -40,6 +40,7 @@ static enum err_code run_init(struct cli_ctx *ctx, struct err *err)
     TRY(crypto_keys_load(ctx->keys_dir, &keys, err));
     TRY(db_migrate(ctx->database, err));
     TRY(db_open(&options, &db, err));
+    TRY(cli_marks_check(db, ctx->database, err));
     TRY(cli_run_claim_keys(db, &keys, err));
     crypto_keys_wipe(&keys);
     TRY(db_write(db, DB_ALL, seed, &ctx->now_us, err));

@@ -65,6 +65,7 @@ static enum err_code open_store(struct gateway *gateway, const struct cli_ctx *c
         TRY(db_migrate(ctx->database, err));
     }
     TRY(db_open(&options, &gateway->db, err));
+    TRY(cli_marks_check(gateway->db, ctx->database, err));
     TRY(cli_run_claim_keys(gateway->db, &gateway->keys, err));
     return db_write(gateway->db, DB_ALL, prepare, (void *)&ctx->now_us, err);
 }
