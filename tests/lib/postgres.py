@@ -238,11 +238,12 @@ class Cluster(Server):
     Its role postgres is a superuser. auth: "trust", or "scram-sha-256" with .password for
     that role. tls: plain connections are refused, .certificate is its own authority. fsync
     is off: what is killed loses nothing that the kernel has. settings: of postgresql.conf.
+    parent: where its folder lies.
     A process beside it removes it all, should its maker end without close()."""
 
-    def __init__(self, auth="trust", tls=False, fsync=False, max_connections=300, settings=None):
+    def __init__(self, auth="trust", tls=False, fsync=False, max_connections=300, settings=None, parent=None):
         self._user, self._as_user = _service_user()
-        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="arkgate-pg-"))
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="arkgate-pg-", dir=parent))
         self.data = os.path.join(self.folder, "data")
         self.log_path = os.path.join(self.folder, "server.log")
         self.certificate = os.path.join(self.folder, "server.crt") if tls else None
