@@ -60,9 +60,10 @@ static FALLIBLE read_url(const char *url, enum db_role role, struct parameters *
             continue;
         if (strcmp(option->keyword, "password") == 0 ||
             strcmp(option->keyword, "sslpassword") == 0)
-            return err_set(err, ERR_CONFIG,
-                           "the URL of the database must not hold a password: put it into a passfile"
-                           " (passfile=…, PGPASSFILE, ~/.pgpass) or into PGPASSWORD");
+            return err_set(
+                err, ERR_CONFIG,
+                "the URL of the database must not hold a password: put it into a passfile"
+                " (passfile=…, PGPASSFILE, ~/.pgpass) or into PGPASSWORD");
         add_parameter(to, option->keyword, option->val);
     }
     add_parameter(to, "connect_timeout", "5");
