@@ -20,7 +20,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from contextlib import closing
 from decimal import Decimal
 from urllib.parse import urlencode, urlsplit
 
@@ -68,20 +70,31 @@ def _placeholders(sql):
     return re.sub(r"'[^']*'|\?|%", lambda found: "%s" if found.group() == "?" else found.group().replace("%", "%%"), sql)
 
 
-def ask(url, sql, values=(), password=None, read_only=False, **parameters):
-    """One statement on a connection of its own, committed at once: the rows as dicts, or how
-    many it changed."""
-    conn = psycopg2().connect(url, password=password, application_name=OURS, connect_timeout=CONNECT_S, **parameters)
-    try:
-        conn.set_session(autocommit=True, readonly=read_only)
-        with conn.cursor() as cursor:
+class Session:
+    """A connection; parameters are libpq's."""
+
+    def __init__(self, url, password=None, read_only=False, **parameters):
+        self.conn = psycopg2().connect(url, password=password, application_name=OURS, connect_timeout=CONNECT_S,
+                                       **parameters)
+        self.conn.set_session(autocommit=True, readonly=read_only)
+
+    def ask(self, sql, values=()):
+        """One statement, committed at once: the rows as dicts, or how many it changed."""
+        with self.conn.cursor() as cursor:
             cursor.execute(*((_placeholders(sql), values) if values else (sql,)))
             if cursor.description is None:
                 return cursor.rowcount
             names = [column.name for column in cursor.description]
             return [dict(zip(names, map(_plain, row))) for row in cursor.fetchall()]
-    finally:
-        conn.close()
+
+    def close(self):
+        self.conn.close()
+
+
+def ask(url, sql, values=(), password=None, **parameters):
+    """One statement on a connection of its own."""
+    with closing(Session(url, password, **parameters)) as session:
+        return session.ask(sql, values)
 
 
 class Server:
@@ -132,20 +145,34 @@ class Database:
         self.environment = {"PGPASSWORD": server.password} if server.password else {}
         server.query(f'CREATE ROLE "{self.name}" LOGIN' + (f" PASSWORD '{server.password}'" if server.password else ""))
         self.url = server.create_database(self.name, self.name)
+        self._lock, self._reader = threading.Lock(), None
 
     def rows(self, sql, *values):
-        return ask(self.server.url(self.name), sql, values, self.server.password, read_only=True)
+        """On a connection that is kept, for what waits looks often; a new one when the server
+        has been away."""
+        with self._lock:
+            for last in (False, True):
+                try:
+                    self._reader = self._reader or Session(self.server.url(self.name), self.server.password, True)
+                    return self._reader.ask(sql, values)
+                except (psycopg2().OperationalError, psycopg2().InterfaceError):
+                    self._reader = None
+                    if last:
+                        raise
 
     def write(self, sql, *values):
         """As who controls the server could: no foreign key is in the way. The rows changed."""
         return ask(self.server.url(self.name), sql, values, self.server.password,
                    options="-c session_replication_role=replica")
 
-    def tables(self):
-        return [row["name"] for row in self.rows(
-            "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
+    def dump(self):
+        """All rows by table."""
+        tables = self.rows("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'")
+        return {table["name"]: self.rows(f'SELECT * FROM "{table["name"]}"') for table in tables}
 
     def drop(self):
+        if self._reader:
+            self._reader.close()
         try:
             self.server.drop_database(self.name)
             self.server.query(f'DROP ROLE IF EXISTS "{self.name}"')
