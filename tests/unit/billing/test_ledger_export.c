@@ -257,7 +257,7 @@ static void test_tampered(void)
     static const char *const changes[] = {
         "UPDATE ledger SET amount_nano = amount_nano + 1 WHERE tenant_id = 1 AND seq = 3",
         "UPDATE ledger SET reason = '' WHERE tenant_id = 1 AND seq = 3",
-        "UPDATE ledger SET evidence = x'' WHERE tenant_id = 1 AND seq = 2",
+        "UPDATE ledger SET evidence = substr(prev, 1, 0) WHERE tenant_id = 1 AND seq = 2",
         "UPDATE account SET available_nano = 7 WHERE tenant_id = 1",
         "INSERT INTO ledger SELECT tenant_id, 0, time_us, kind, task, debit, credit,"
         " amount_nano, currency, hold_seq, book, book_version, sku, unit, unit_price_nano,"

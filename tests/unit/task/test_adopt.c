@@ -44,10 +44,11 @@ static int64_t strays_in(struct world *world, const char *state)
 {
     int64_t word = strcmp(state, "open") == 0 ? 0 : strcmp(state, "ambiguous") == 0 ? 1 : 2;
 
-    return world_ask(world,
-                     "SELECT count(*) FROM stray WHERE state ="
-                     " CASE $1 WHEN 0 THEN 'open' WHEN 1 THEN 'ambiguous' ELSE 'adopted' END",
-                     word);
+    return world_ask(
+        world,
+        "SELECT count(*) FROM stray WHERE state ="
+        " CASE WHEN $1 = 0 THEN 'open' WHEN $1 = 1 THEN 'ambiguous' ELSE 'adopted' END",
+        word);
 }
 
 static void test_by_identifier(void)

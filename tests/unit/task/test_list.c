@@ -96,8 +96,8 @@ static int64_t counts_differ(struct world *world)
     "SELECT tenant_id, token_identity, model, tier, shown, count(*) FROM task" \
     " WHERE state <> 'refused' GROUP BY tenant_id, token_identity, model, tier, shown"
     return world_ask(world,
-                     "SELECT (SELECT count(*) FROM (" KEPT " EXCEPT " REAL "))"
-                     " + (SELECT count(*) FROM (" REAL " EXCEPT " KEPT "))",
+                     "SELECT (SELECT count(*) FROM (" KEPT " EXCEPT " REAL ") AS kept)"
+                     " + (SELECT count(*) FROM (" REAL " EXCEPT " KEPT ") AS made)",
                      0);
 }
 
@@ -125,7 +125,7 @@ static void test_counts_follow_every_move(void)
     }
     CHECK_TRUE("there were moves", moves > 30);
     CHECK_INT("none below zero", world_ask(&world, "SELECT min(n) >= 0 FROM task_count", 0), 1);
-    CHECK_INT("in all", world_ask(&world, "SELECT sum(n) FROM task_count", 0),
+    CHECK_INT("in all", world_ask(&world, "SELECT CAST(sum(n) AS bigint) FROM task_count", 0),
               COUNT_OF(paths) - 2);
 
     /* A move that does not happen counts nothing. */
@@ -160,7 +160,8 @@ static void test_counts_of_whole_creates(void)
     CHECK_INT("refused", submit_task(&world.service, &world.scope, &draft, &result, &err),
               ERR_UPSTREAM_REFUSED);
     CHECK_INT("counts", counts_differ(&world), 0);
-    CHECK_INT("queued", world_ask(&world, "SELECT sum(n) FROM task_count", 0), 2);
+    CHECK_INT("queued", world_ask(&world, "SELECT CAST(sum(n) AS bigint) FROM task_count", 0),
+              2);
     world_fini(&world);
 }
 

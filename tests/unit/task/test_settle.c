@@ -410,7 +410,7 @@ static void test_one_bad_row_stops_no_other(void)
     /* Evidence may be written once: ending this one fails in the middle. */
     world_tamper(&world,
                  "INSERT INTO evidence (task_id, tenant_id, body, taken_us)"
-                 " VALUES ($1, 1, x'00', 1)",
+                 " SELECT $1, 1, head, 1 FROM account WHERE tenant_id = 1",
                  bad.id);
     struct upstream_task seen[] = {seen_of("cgt-1", TASK_SUCCEEDED),
                                    seen_of("cgt-2", TASK_SUCCEEDED),

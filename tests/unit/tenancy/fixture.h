@@ -75,18 +75,26 @@ static inline void add_token(struct db_conn *conn, const char *tenant, const cha
              &err);
 }
 
-/* One number that a static statement answers. */
-static inline int64_t ask(struct db_conn *conn, const char *sql)
+/* One number that a static statement answers; $1, where there is one, is bytes. */
+static inline int64_t ask_bytes(struct db_conn *conn, const char *sql, const void *bytes,
+                                size_t len)
 {
     CLEANUP(db_done) struct db_stmt *stmt = NULL;
     struct err err = {0};
 
     CHECK_OK(sql, db_prepare(conn, sql, &stmt, &err), &err);
+    if (stmt != NULL && len > 0)
+        db_bind_blob(stmt, 1, bytes, len);
     if (stmt == NULL || db_step(stmt, &err) != DB_ROW) {
         CHECK_FAILED(sql, "no row: %s", err.detail);
         return INT64_MIN;
     }
     return db_get_i64(stmt, 0);
+}
+
+static inline int64_t ask(struct db_conn *conn, const char *sql)
+{
+    return ask_bytes(conn, sql, NULL, 0);
 }
 
 /* A static statement that changes one row. */
@@ -96,17 +104,22 @@ static inline void tamper(struct db_conn *conn, const char *sql)
     struct err err = {0};
 
     CHECK_OK(sql, db_prepare(conn, sql, &stmt, &err), &err);
+    if (stmt == NULL)
+        return;
     CHECK_OK(sql, db_run(stmt, &err), &err);
     CHECK_INT(sql, db_changes(stmt), 1);
 }
 
-/* True when the bytes stand in the database or beside it in its journal. */
+/* True when the bytes stand in the database or beside it in its journal; on a server, in
+ * any of its rows. */
 static inline bool is_on_disk(const struct fixture *fixture, const char *text)
 {
     static const char *const suffixes[] = {"", "-wal"};
     static char bytes[1 << 22];
     bool found = false;
 
+    if (db_is_server(fixture->path))
+        return database_has(fixture->path, text);
     for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
         char path[DATABASE_PATH + 8];
         (void)snprintf(path, sizeof(path), "%s%s", fixture->path, suffixes[i]);

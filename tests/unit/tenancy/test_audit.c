@@ -31,13 +31,22 @@ static enum err_code verify(struct fixture *fixture, int64_t *ret_entries, struc
 /* The first entry's hash, computed in Python from the column layout. */
 static enum err_code vector_steps(struct db_conn *conn, void *ctx, struct err *unused)
 {
+    static const uint8_t zeros[CRYPTO_HASH_BYTES];
+    uint8_t hash[CRYPTO_HASH_BYTES];
+
     (void)ctx, (void)unused;
     CHECK_INT("append", append(conn, NOW, STR("acme"), STR("{\"n\":1}")), ERR_OK);
+    CHECK_TRUE(
+        "hex",
+        str_unhex(STR("97dd1d1fcc3643877516e602be05084a0ccefc4cf147de4e6ef6c4742c08b9b0"), hash,
+                  sizeof(hash)));
     CHECK_INT("hash",
-              ask(conn, "SELECT COUNT(*) FROM audit WHERE seq = 1 AND hash = x'"
-                        "97dd1d1fcc3643877516e602be05084a0ccefc4cf147de4e6ef6c4742c08b9b0'"),
+              ask_bytes(conn, "SELECT COUNT(*) FROM audit WHERE seq = 1 AND hash = $1", hash,
+                        sizeof(hash)),
               1);
-    CHECK_INT("prev", ask(conn, "SELECT COUNT(*) FROM audit WHERE prev = zeroblob(32)"), 1);
+    CHECK_INT(
+        "prev",
+        ask_bytes(conn, "SELECT COUNT(*) FROM audit WHERE prev = $1", zeros, sizeof(zeros)), 1);
     CHECK_INT("head",
               ask(conn, "SELECT COUNT(*) FROM audit_head h JOIN audit a ON"
                         " a.seq = h.seq AND a.hash = h.hash"),
@@ -125,11 +134,18 @@ struct damage {
     const char *msg;
 };
 
+/* What SQLite and PostgreSQL write differently: 32 zeros, one byte, none, a long text. */
+#define ZEROS "(SELECT prev FROM audit WHERE seq = 1)"
+#define ONE_BYTE "substr(" ZEROS ", 1, 1)"
+#define NO_BYTE "substr(" ZEROS ", 1, 0)"
+#define LONG_TEXT \
+    "replace(replace('..........', '.', '++++++++++'), '+', '00000000000000000000')"
+
 static const struct damage damages[] = {
     /* what            statement                                                     message */
     {"time", "UPDATE audit SET time_us = time_us + 1 WHERE seq = 5", "audit entry 5: its"},
     {"actor", "UPDATE audit SET actor = 'cli:tesu' WHERE seq = 5", "audit entry 5: its"},
-    {"actor longer than any", "UPDATE audit SET actor = hex(zeroblob(999)) WHERE seq = 5",
+    {"actor longer than any", "UPDATE audit SET actor = " LONG_TEXT " WHERE seq = 5",
      "audit entry 5: its"},
     {"action", "UPDATE audit SET action = 'test.dn' WHERE seq = 5", "audit entry 5: its"},
     {"target", "UPDATE audit SET target = 'acmd' WHERE seq = 5", "audit entry 5: its"},
@@ -137,10 +153,10 @@ static const struct damage damages[] = {
      "audit entry 5: its"},
     {"detail", "UPDATE audit SET detail = '{\"n\":0}' WHERE seq = 5", "audit entry 5: its"},
     {"detail emptied", "UPDATE audit SET detail = '' WHERE seq = 5", "audit entry 5: its"},
-    {"prev", "UPDATE audit SET prev = zeroblob(32) WHERE seq = 5", "audit entry 5: its"},
-    {"prev short", "UPDATE audit SET prev = x'00' WHERE seq = 5", "audit entry 5: its"},
-    {"hash", "UPDATE audit SET hash = zeroblob(32) WHERE seq = 5", "audit entry 5: its"},
-    {"hash short", "UPDATE audit SET hash = x'' WHERE seq = 5", "audit entry 5: its"},
+    {"prev", "UPDATE audit SET prev = " ZEROS " WHERE seq = 5", "audit entry 5: its"},
+    {"prev short", "UPDATE audit SET prev = " ONE_BYTE " WHERE seq = 5", "audit entry 5: its"},
+    {"hash", "UPDATE audit SET hash = " ZEROS " WHERE seq = 5", "audit entry 5: its"},
+    {"hash short", "UPDATE audit SET hash = " NO_BYTE " WHERE seq = 5", "audit entry 5: its"},
     {"seq", "UPDATE audit SET seq = 7 WHERE seq = 6", "audit entry 6: it is missing"},
     {"seq low", "UPDATE audit SET seq = -1 WHERE seq = 1", "audit entry -1: a number"},
     {"first gone", "DELETE FROM audit WHERE seq = 1", "audit entry 1: it is missing"},
@@ -160,8 +176,8 @@ static const struct damage damages[] = {
      "audit entry -9223372036854775808: a number"},
     {"head back", "UPDATE audit_head SET seq = 5", "audit entry 6: the head"},
     {"head on", "UPDATE audit_head SET seq = 7", "audit entry 6: the head"},
-    {"head hash", "UPDATE audit_head SET hash = zeroblob(32)", "audit entry 6: the head"},
-    {"head short", "UPDATE audit_head SET hash = x''", "audit entry 6: the head"},
+    {"head hash", "UPDATE audit_head SET hash = " ZEROS, "audit entry 6: the head"},
+    {"head short", "UPDATE audit_head SET hash = " NO_BYTE, "audit entry 6: the head"},
     {"head gone", "DELETE FROM audit_head", "audit entry 6: the head"},
 };
 
@@ -195,8 +211,8 @@ static void test_damage(void)
 
 /* One flipped bit in each byte of a blob or text column of entry 4. */
 struct flip {
-    const char *read; /* the column as a blob */
-    const char *write;
+    const char *const *read; /* the column as a blob, on SQLite and on PostgreSQL */
+    const char *const *write;
     size_t len;
     size_t at; /* byte to flip */
     uint8_t bytes[64];
@@ -209,7 +225,7 @@ static enum err_code flip_steps(struct db_conn *conn, void *ctx, struct err *unu
     struct err err = {0};
 
     (void)unused;
-    CHECK_OK("prepare", db_prepare(conn, flip->read, &stmt, &err), &err);
+    CHECK_OK("prepare", db_prepare2(conn, flip->read[0], flip->read[1], &stmt, &err), &err);
     CHECK_INT("row", db_step(stmt, &err), DB_ROW);
     struct str bytes = db_get_text(stmt, 0);
     CHECK_TRUE("fits", bytes.len > 0 && bytes.len <= sizeof(flip->bytes));
@@ -218,7 +234,7 @@ static enum err_code flip_steps(struct db_conn *conn, void *ctx, struct err *unu
     db_done(&stmt);
 
     flip->bytes[flip->at] ^= 1; /* ASCII stays ASCII */
-    CHECK_OK("prepare", db_prepare(conn, flip->write, &stmt, &err), &err);
+    CHECK_OK("prepare", db_prepare2(conn, flip->write[0], flip->write[1], &stmt, &err), &err);
     db_bind_blob(stmt, 1, flip->bytes, flip->len);
     CHECK_OK("write", db_run(stmt, &err), &err);
     return ERR_OK;
@@ -227,14 +243,26 @@ static enum err_code flip_steps(struct db_conn *conn, void *ctx, struct err *unu
 static void test_flips(void)
 {
     static const struct {
-        const char *read, *write;
+        const char *read[2], *write[2];
     } columns[] = {
-#define COLUMN(name, type)                                     \
-    {"SELECT CAST(" name " AS BLOB) FROM audit WHERE seq = 4", \
-     "UPDATE audit SET " name " = CAST($1 AS " type ") WHERE seq = 4"}
-        COLUMN("actor", "TEXT"),  COLUMN("action", "TEXT"), COLUMN("target", "TEXT"),
-        COLUMN("detail", "TEXT"), COLUMN("prev", "BLOB"),   COLUMN("hash", "BLOB"),
+#define COLUMN(name, sqlite_read, pg_read, sqlite_write, pg_write)             \
+    {                                                                          \
+        {SQL2("SELECT " sqlite_read " FROM audit WHERE seq = 4",               \
+              "SELECT " pg_read " FROM audit WHERE seq = 4")},                 \
+        {                                                                      \
+            SQL2("UPDATE audit SET " name " = " sqlite_write " WHERE seq = 4", \
+                 "UPDATE audit SET " name " = " pg_write " WHERE seq = 4")     \
+        }                                                                      \
+    }
+#define BYTES(name) COLUMN(name, name, name, "$1", "$1")
+#define TEXT(name)                                                                             \
+    COLUMN(name, "CAST(" name " AS BLOB)", "convert_to(" name ", 'UTF8')", "CAST($1 AS TEXT)", \
+           "convert_from($1, 'UTF8')")
+        TEXT("actor"),  TEXT("action"), TEXT("target"),
+        TEXT("detail"), BYTES("prev"),  BYTES("hash"),
 #undef COLUMN
+#undef BYTES
+#undef TEXT
     };
     struct fixture fixture = {0};
     int flips = 0;
@@ -248,7 +276,7 @@ static void test_flips(void)
             int64_t entries;
 
             fixture_write(&fixture, flip_steps, &flip);
-            CHECK_INT(columns[i].write, verify(&fixture, &entries, &err), ERR_MISMATCH);
+            CHECK_INT(columns[i].write[0], verify(&fixture, &entries, &err), ERR_MISMATCH);
             CHECK_TRUE(err.msg, strncmp(err.msg, "audit entry 4: its", 18) == 0);
             fixture_write(&fixture, flip_steps, &flip); /* and back */
             CHECK_OK("restored", verify(&fixture, &entries, &err), &err);
