@@ -69,8 +69,8 @@ FALLIBLE db_read(struct db *db, db_fn fn, void *ctx, struct err *err);
 FALLIBLE db_read_one(struct db *db, db_fn fn, void *ctx, struct err *err);
 /* May other processes write? Then what this one remembers can be outdated. */
 bool db_is_shared(const struct db *db);
-/* Does the database answer, and does its clock go as ours does? ERR_UNAVAILABLE with the
- * reason in msg. Cheap; for health checks. */
+/* Does the database answer, is its schema still ours, and does its clock go as ours does?
+ * The reason why not is in msg. Cheap; for health checks. */
 FALLIBLE db_check(struct db *db, struct err *err);
 /* Brings the database at path to this program's schema, creating it if needed. A file's
  * caller holds the lock, and gets a backup beside it first when it had an older one. A
