@@ -122,9 +122,9 @@ FALLIBLE db_check(struct db *db, struct err *err)
  * wait for each other in the database. */
 static struct db_writer *writer_of(struct db *db, int64_t lane)
 {
-    if (db->writer_count == 1 || lane == DB_ALL)
+    if (db->writer_count == 1 || lane == DB_ALL || lane == DB_APART)
         return db->writers[0];
-    return lane == DB_APART ? db->writers[1] : db->writers[2 + lane % (db->writer_count - 2)];
+    return lane == DB_LEASES ? db->writers[1] : db->writers[2 + lane % (db->writer_count - 2)];
 }
 
 /* Wakes the waiter itself when nobody will. */
