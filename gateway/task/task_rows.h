@@ -113,7 +113,7 @@ enum err_code attempt_repo_refusal(struct db_conn *conn, const struct scope *sco
 FALLIBLE attempt_repo_unsettled(struct db_conn *conn, int64_t account_id,
                                 int64_t watched_since_us, struct attempt *ret_attempts,
                                 size_t max, size_t *ret_count, struct err *err);
-/* Prepared attempts whose deadline is before a moment. */
+/* Prepared attempts whose deadline is before a moment, the earliest first. */
 FALLIBLE attempt_repo_expired(struct db_conn *conn, int64_t before_us,
                               struct attempt *ret_attempts, size_t max, size_t *ret_count,
                               struct err *err);

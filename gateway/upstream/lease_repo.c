@@ -78,7 +78,9 @@ enum err_code lease_repo_release(struct db_conn *conn, const char *name, const c
 
 enum err_code lease_repo_forget(struct db_conn *conn, int64_t before_us, struct err *err)
 {
-    static const char sql[] = "DELETE FROM lease WHERE name LIKE 'gateway:%' AND until_us < $1";
+    /* LIKE would take "Gateway:" for it, on SQLite alone. */
+    static const char sql[] =
+        "DELETE FROM lease WHERE name >= 'gateway:' AND name < 'gateway;' AND until_us < $1";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
