@@ -435,20 +435,23 @@ def watch(folder):
 
 
 def run(command):
+    process = None
+
+    def pass_on(number, _):
+        if process is None:
+            raise SystemExit(128 + number)  # what is being started ends with us
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            pass
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, pass_on)
     with Cluster() as cluster:
         # The user's own settings for libpq are not meant. A group of its own: what a terminal
         # sends arrives once, through us.
         env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         process = subprocess.Popen(command, env={**env, VARIABLE: cluster.url()}, process_group=0,
                                    preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
-
-        def pass_on(number, _):
-            try:
-                os.killpg(process.pid, number)
-            except ProcessLookupError:
-                pass
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, pass_on)
         status = process.wait()
     return status if status >= 0 else 128 - status
 
