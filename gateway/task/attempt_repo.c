@@ -205,7 +205,7 @@ enum err_code attempt_repo_unsettled(struct db_conn *conn, int64_t account_id,
         " WHERE account_id = $1 AND state = 'unknown'"
         " UNION ALL SELECT " ATTEMPT_COLUMNS ", 1 FROM attempt"
         " WHERE account_id = $1 AND state = 'released' AND created_us > $2"
-        " ORDER BY later, task_id LIMIT $3";
+        " ORDER BY later, task_id, number LIMIT $3";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
@@ -221,7 +221,8 @@ enum err_code attempt_repo_expired(struct db_conn *conn, int64_t before_us,
 {
     /* cross-tenant: a job over every send in flight */
     static const char sql[] = "SELECT " ATTEMPT_COLUMNS " FROM attempt"
-                              " WHERE state = 'prepared' AND deadline_us < $1 LIMIT $2";
+                              " WHERE state = 'prepared' AND deadline_us < $1"
+                              " ORDER BY deadline_us, task_id, number LIMIT $2";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));

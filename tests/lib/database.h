@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A fresh database of the engine that ARKGATE_TEST_ENGINE names: SQLite in a folder of
  * its own, or PostgreSQL on the server whose maintenance database is the URL in
- * ARKGATE_TEST_POSTGRES. There a program's databases are made once and emptied for the
- * next test, which takes a tenth of the time of making one. */
+ * ARKGATE_TEST_POSTGRES. There a program's database is made once and emptied for the next
+ * test, which takes a twentieth of the time of making one. */
 #ifndef ARKGATE_TESTS_LIB_DATABASE_H
 #define ARKGATE_TESTS_LIB_DATABASE_H
 
@@ -24,10 +24,12 @@ static inline bool database_is_server(void)
 
 /* ---- on the server --------------------------------------------------------------------- */
 
-/* A database that has the schema, and the connection that empties it. */
+/* A database that has the schema, and the connection that empties it. It stays open for
+ * the next test unless the last one closed it: its connections are the dear part. */
 struct database_pooled {
     char path[DATABASE_PATH];
     struct db_conn *conn;
+    struct db *db;
     bool used;
 };
 static struct database_pooled database_pool[DATABASE_POOL_MAX];
@@ -84,13 +86,31 @@ static inline void database_drop(const char *path)
     database_command(sql);
 }
 
-/* At the program's end. */
+/* At the program's end: whoever left a connection open is told. */
 static inline void database_drop_pool(void)
 {
+    static const char await[] =
+        "DO $$ DECLARE tries int := 0; BEGIN"
+        "  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        "    AND pid <> pg_backend_pid() AND backend_type = 'client backend') LOOP"
+        "    tries := tries + 1;"
+        "    IF tries > 5000 THEN RAISE EXCEPTION 'a connection was never closed'; END IF;"
+        "    PERFORM pg_sleep(0.001), pg_stat_clear_snapshot();"
+        "  END LOOP; END $$";
+    struct err err = {0};
+
+    check_failures = 0;
     for (int i = 0; i < DATABASE_POOL_MAX && database_pool[i].conn != NULL; i++) {
-        db_conn_close(&database_pool[i].conn);
-        database_drop(database_pool[i].path);
+        struct database_pooled *pooled = &database_pool[i];
+
+        db_close(&pooled->db);
+        CHECK_OK("connections",
+                 pg_conn_command(pg_conn_of(pooled->conn), await, NULL, 0, NULL, &err), &err);
+        db_conn_close(&pooled->conn);
+        database_drop(pooled->path);
     }
+    if (check_failures != 0)
+        _exit(1);
 }
 
 /* The rows that the schema itself brings, and which tables it has. */
@@ -112,17 +132,9 @@ static inline void database_keep_seed(struct database_pooled *pooled)
     CHECK_OK("seed", pg_conn_command(pg_conn_of(pooled->conn), sql, NULL, 0, NULL, &err), &err);
 }
 
-/* As it was after database_keep_seed. A connection that is still there then was lost. */
+/* As it was after database_keep_seed. */
 static inline void database_empty(struct database_pooled *pooled)
 {
-    static const char await[] =
-        "DO $$ DECLARE tries int := 0; BEGIN"
-        "  WHILE EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
-        "    AND pid <> pg_backend_pid() AND backend_type = 'client backend') LOOP"
-        "    tries := tries + 1;"
-        "    IF tries > 5000 THEN RAISE EXCEPTION 'a connection was never closed'; END IF;"
-        "    PERFORM pg_sleep(0.001), pg_stat_clear_snapshot();"
-        "  END LOOP; END $$";
     static const char restore[] =
         "DO $$ DECLARE t name; has_rows boolean; BEGIN"
         "  SET LOCAL session_replication_role = replica;" /* no foreign key is in the way */
@@ -136,11 +148,10 @@ static inline void database_empty(struct database_pooled *pooled)
         "  END LOOP;"
         "  PERFORM setval(oid::regclass, 1, false) FROM pg_class"
         "    WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace; END $$";
-    struct pg_conn *conn = pg_conn_of(pooled->conn);
     struct err err = {0};
 
-    CHECK_OK("connections", pg_conn_command(conn, await, NULL, 0, NULL, &err), &err);
-    CHECK_OK("empty", pg_conn_command(conn, restore, NULL, 0, NULL, &err), &err);
+    CHECK_OK("empty", pg_conn_command(pg_conn_of(pooled->conn), restore, NULL, 0, NULL, &err),
+             &err);
     pooled->used = false;
 }
 
@@ -153,8 +164,8 @@ static inline struct database_pooled *database_pooled_at(const char *path)
     return NULL;
 }
 
-/* A database with the schema and nothing else; path becomes its URL. */
-static inline void database_borrow(char path[DATABASE_PATH])
+/* A database with the schema and nothing else. */
+static inline struct database_pooled *database_borrow(void)
 {
     struct database_pooled *pooled = database_pool;
     struct err err = {0};
@@ -172,7 +183,7 @@ static inline void database_borrow(char path[DATABASE_PATH])
         database_keep_seed(pooled);
     }
     pooled->used = true;
-    (void)snprintf(path, DATABASE_PATH, "%s", pooled->path);
+    return pooled;
 }
 
 /* Do the bytes stand in a row of it, as they are or in a bytea's hex? */
@@ -215,7 +226,14 @@ static inline struct db *database_new_on(bool server, char dir[32], char path[DA
     if (mkdtemp(dir) == NULL)
         abort();
     if (server) {
-        database_borrow(path);
+        struct database_pooled *pooled = database_borrow();
+
+        (void)snprintf(path, DATABASE_PATH, "%s", pooled->path);
+        if (pooled->db != NULL) {
+            db = pooled->db;
+            pooled->db = NULL;
+            return db;
+        }
     } else {
         (void)snprintf(path, DATABASE_PATH, "%s/arkgate.db", dir);
         CHECK_OK("migrate", db_migrate(path, &err), &err);
@@ -232,15 +250,20 @@ static inline struct db *database_new(char dir[32], char path[DATABASE_PATH])
     return database_new_on(database_is_server(), dir, path);
 }
 
-/* Closes, if it is open, and removes it all. */
+/* Removes it all, whether it is open or not. */
 static inline void database_end(struct db **db, const char *dir, const char *path)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm"};
     char text[DATABASE_PATH + 8];
 
+    if (db_is_server(path)) {
+        struct database_pooled *pooled = database_pooled_at(path);
+
+        pooled->db = *db;
+        *db = NULL;
+        database_empty(pooled);
+    }
     db_close(db);
-    if (db_is_server(path))
-        database_empty(database_pooled_at(path));
     for (size_t i = 0; !db_is_server(path) && i < COUNT_OF(suffixes); i++) {
         (void)snprintf(text, sizeof(text), "%s%s", path, suffixes[i]);
         (void)unlink(text);

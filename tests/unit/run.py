@@ -3,9 +3,15 @@
 """Runs the unit tests of a build: every tests/unit/*/test_*.c as its program, every
 check_*.py by its exit code.
 
-usage: run.py BUILD [LIBRARY...]
+usage: run.py [--engine sqlite|postgresql] BUILD [LIBRARY...]
+
+sqlite leaves out what needs a PostgreSQL server; postgresql runs what needs one, and on it
+what needs a database. Without --engine everything runs, what needs a database on SQLite.
+The server is at ARKGATE_TEST_POSTGRES (tests/lib/postgres.py run).
 """
+import argparse
 import concurrent.futures
+import functools
 import glob
 import os
 import re
@@ -13,8 +19,29 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+JOBS = 4  # on two cores: many wait, for a clock or a disk
+LONG = ("test_store_torture.c", "test_http_gate.c", "test_http_body.c")  # begun first: they end last
 LIMIT_S = 240  # the slowest takes a few seconds; sanitizers on a busy machine ten times that
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
+SERVER = "ARKGATE_TEST_POSTGRES"  # a test that needs a server names it
+DATABASE = "tests/lib/database.h"  # where a test gets one of the engine that is asked for
+
+
+@functools.lru_cache(maxsize=None)
+def included(path):
+    """A test's own text and the names of the tests' headers that it includes, also by others."""
+    text, names = open(os.path.join(ROOT, path), encoding="utf-8").read(), set()
+    for name in re.findall(r'^#include "(tests/[^"]+)"', text, re.M):
+        names |= {name} | included(name)[1]
+    return text, frozenset(names)
+
+
+def is_for(engine, path):
+    text, names = included(path)
+    needs_server = SERVER in text or os.path.basename(path).startswith("test_pg")
+    if engine == "sqlite":
+        return not needs_server
+    return needs_server or DATABASE in names or engine is None
 
 
 def run(command, env):
@@ -38,19 +65,34 @@ def count(name, status, text):
     return passed, failed, skipped, f"FAILED {name} (exit {status})\n{tail}" if failed else ""
 
 
-def main(build, libraries):
-    env = dict(os.environ, ARKGATE_BUILD=os.path.abspath(build))
-    jobs = []
+def jobs(build, libraries, engine):
+    """(path, command, is a program) of each test."""
     for library in libraries or ["*"]:
-        for path in sorted(glob.glob(f"{ROOT}/tests/unit/{library}/test_*.c")):
-            program = os.path.join(build, "tests/unit", os.path.basename(path)[:-2])
-            jobs.append((os.path.relpath(path, ROOT), [os.path.abspath(program)], True))
-        for path in sorted(glob.glob(f"{ROOT}/tests/unit/{library}/check_*.py")):
-            jobs.append((os.path.relpath(path, ROOT), [sys.executable, path], False))
+        for pattern in ("test_*.c", "check_*.py"):
+            for path in sorted(glob.glob(f"tests/unit/{library}/{pattern}", root_dir=ROOT)):
+                if not is_for(engine, path):
+                    continue
+                if path.endswith(".c"):
+                    program = os.path.join(build, "tests/unit", os.path.basename(path)[:-2])
+                    yield path, [os.path.abspath(program)], True
+                else:
+                    yield path, [sys.executable, os.path.join(ROOT, path)], False
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].splitlines()[0])
+    parser.add_argument("--engine", choices=("sqlite", "postgresql"), default=os.environ.get("ARKGATE_TEST_ENGINE"))
+    parser.add_argument("build")
+    parser.add_argument("libraries", nargs="*")
+    given = parser.parse_intermixed_args(arguments)
+    env = dict(os.environ, ARKGATE_BUILD=os.path.abspath(given.build), ARKGATE_TEST_ENGINE=given.engine or "sqlite")
+    if given.engine == "postgresql" and SERVER not in env:
+        sys.exit(f"{SERVER} is not set: tests/lib/postgres.py run {sys.argv[0]} ...")
     passed = failed = skipped = 0
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        runs = pool.map(lambda job: run(job[1], env), jobs)
-        for (name, _, is_program), (status, text) in zip(jobs, runs):
+    chosen = sorted(jobs(given.build, given.libraries, given.engine), key=lambda job: os.path.basename(job[0]) not in LONG)
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        runs = pool.map(lambda job: run(job[1], env), chosen)
+        for (name, _, is_program), (status, text) in zip(chosen, runs):
             if not is_program:
                 text += f"\n{int(status == 0)} passed, {int(status != 0)} failed"
             p, f, s, trouble = count(name, status, text)
@@ -62,4 +104,4 @@ def main(build, libraries):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main(sys.argv[1:]))

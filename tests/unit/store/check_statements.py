@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every statement of every *_repo.c is one on both engines, with as many parameters, and on
+PostgreSQL too none walks a table that grows with the tasks, when there are some thousands.
+The server is at ARKGATE_TEST_POSTGRES."""
+import os
+import re
+import sqlite3
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+
+import postgres  # noqa: E402
+import statements  # noqa: E402
+
+STATEMENTS_MIN = 120
+TASKS = 20000  # all of them are in ANALYZE's sample: the plans are the same each time
+INTEGERS = {"smallint", "integer", "bigint", "numeric", "boolean"}
+LISTS = {"task_by_tenant", "task_by_identity", "task_by_shown", "task_by_model", "task_by_tier"}
+# Twenty tenants, two accounts; one task in fifty is open, few attempts and holds are not settled.
+FILL = f"""
+INSERT INTO tenant (name, currency, book, created_us) SELECT 't' || g, 'CNY', 'b', g FROM generate_series(1, 20) AS g;
+INSERT INTO account SELECT id, 'CNY', 0, 0, 0, 0, 0, 1, '', 1 FROM tenant;
+INSERT INTO upstream_account (name, list_qps, get_qps, delete_qps, batch) VALUES ('a', 1, 1, 1, 1), ('b', 1, 1, 1, 1);
+INSERT INTO upstream (name, account_id, base_url, key_sealed, state, inject, weight, created_us)
+    VALUES ('u', 1, 'https://u', '', 'active', 1, 1, 1);
+INSERT INTO task (tenant_id, token_identity, minted_id, upstream_id, account_id, credential_id, state, dialect, model,
+        model_asked, resolution, ratio, duration, has_video, audio, audio_asked, last_frame, tier, priority,
+        expires_after, created_us, updated_us, ended_us)
+    SELECT 1 + g % 20, 'tok-' || g % 60, 'cgt-m-' || g, 'cgt-u-' || g, 1 + g % 2, 1,
+        CASE WHEN g % 50 = 0 THEN 'queued' WHEN g % 7 = 0 THEN 'failed' ELSE 'succeeded' END, 'ark', 'm' || g % 5, 'm',
+        '720p', '16:9', 5, 0, 0, 0, 0, CASE WHEN g % 30 = 0 THEN 'flex' ELSE 'default' END, 0, 1, g / 3, g,
+        CASE WHEN g % 50 <> 0 THEN g END FROM generate_series(1, {TASKS}) AS g;
+INSERT INTO attempt (task_id, number, tenant_id, account_id, credential_id, state, sent_model, created_us, deadline_us)
+    SELECT id, 1, tenant_id, account_id, 1, CASE WHEN id % 1000 = 0 THEN 'unknown' WHEN id % 1001 = 0 THEN 'prepared'
+        WHEN id % 500 = 1 THEN 'released' ELSE 'accepted' END, 'm', created_us, created_us + 9 FROM task;
+INSERT INTO evidence SELECT id, tenant_id, 'x', 1 FROM task WHERE ended_us IS NOT NULL;
+INSERT INTO idempotency SELECT tenant_id, 'k' || id, 'h', id, created_us FROM task;
+INSERT INTO event SELECT tenant_id, row_number() OVER (PARTITION BY tenant_id ORDER BY id), id, 1, 'a', 'b', '' FROM task;
+INSERT INTO ledger (tenant_id, seq, time_us, kind, task, debit, credit, amount_nano, currency, ref, prev, hash)
+    SELECT tenant_id, row_number() OVER (PARTITION BY tenant_id ORDER BY id), 1, 'hold', minted_id, 'a', 'b', 1, 'CNY',
+        CASE WHEN id % 10 = 0 THEN 'r' || id END, '', '' FROM task;
+INSERT INTO hold (tenant_id, task, seq, amount_nano, tokens, output_ms, book, book_version, sku, state, unit,
+        unit_price_nano)
+    SELECT tenant_id, minted_id, 1, 1, 1, 1, 'b', 1, 's', CASE WHEN id % 2000 = 0 THEN 'review'
+        WHEN ended_us IS NULL THEN 'open' ELSE 'charged' END, 'mtoken', 1 FROM task;
+ANALYZE"""
+
+
+def on_sqlite(db, sql):
+    """What is wrong with it."""
+    count = len(set(re.findall(r"\$\d+", sql)))
+    try:
+        db.execute("EXPLAIN " + re.sub(r"\$(\d+)", r"?\1", sql), [0] * count)
+    except sqlite3.Error as error:
+        return [str(error)]
+    return []
+
+
+def sent_type(name):
+    """As the gateway sends a parameter that the server takes for one of this type."""
+    return "bigint" if name in INTEGERS else "bytea" if name == "bytea" else "text"
+
+
+def prepare(cursor, sql):
+    """As the gateway does, in two steps; the types that it sends."""
+    cursor.execute("DEALLOCATE ALL")
+    cursor.execute("PREPARE asked AS " + sql)
+    cursor.execute("SELECT CAST(parameter_types AS text[]) FROM pg_prepared_statements WHERE name = 'asked'")
+    types = [sent_type(name) for name in cursor.fetchone()[0]]
+    cursor.execute(f"PREPARE sent ({', '.join(types)}) AS {sql}" if types else f"PREPARE sent AS {sql}")
+    return types
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def plan_of(cursor, count):
+    cursor.execute("EXPLAIN (FORMAT JSON) EXECUTE sent" + (f"({', '.join(['NULL'] * count)})" if count else ""))
+    return list(nodes(cursor.fetchone()[0][0]["Plan"]))
+
+
+def walks(plan, first_columns):
+    """What reads a growing table from one end to the other: all of it, or all of an index, or
+    an index by a column that is not its first."""
+    for node in plan:
+        index = node.get("Index Name")
+        table = node.get("Relation Name") or first_columns.get(index, ("", ""))[0]
+        if table not in statements.GROWING:
+            continue
+        if node["Node Type"] == "Seq Scan":
+            yield f"Seq Scan on {table}"
+        elif index and index not in statements.SMALL:
+            if not re.search(rf"\b{first_columns[index][1]}\b", node.get("Index Cond", "")):
+                yield f"{node['Node Type']} of all of {index}"
+
+
+def on_postgres(cursor, one, first_columns, pages):
+    try:
+        types = prepare(cursor, one.pg)
+    except postgres.psycopg2().Error as error:
+        return [str(error).splitlines()[0]]
+    count = len(set(re.findall(r"\$\d+", one.pg)))
+    if len(types) != count:
+        return [f"{len(types)} parameters, SQLite has {count}"]
+    is_page = one.path.endswith("task_list_repo.c") and "OFFSET" in one.pg
+    cursor.execute(f"SET enable_sort = {'off' if is_page else 'on'}")
+    plan = plan_of(cursor, count)
+    found = [] if statements.is_meant_to_walk(one.pg) else list(walks(plan, first_columns))
+    if is_page:  # it can come in the order of an index
+        found += [node["Node Type"] for node in plan if "Sort" in node["Node Type"]]
+        pages.update(LISTS & {node.get("Index Name") for node in plan})
+    return found
+
+
+def main():
+    db = statements.sqlite_database()
+    failed, pages = 0, set()
+    everything = statements.statements()
+    with statements.postgres_database() as cursor:
+        cursor.execute(FILL)
+        cursor.execute("SET plan_cache_mode = force_generic_plan")
+        cursor.execute("SELECT c.relname, t.relname, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+                       " JOIN pg_class t ON t.oid = i.indrelid JOIN pg_attribute a ON a.attrelid = i.indrelid"
+                       " AND a.attnum = i.indkey[0] WHERE t.relnamespace = 'public'::regnamespace")
+        first_columns = {index: (table, column) for index, table, column in cursor.fetchall()}
+        for one in everything:
+            troubles = [("SQLite", text) for text in on_sqlite(db, one.sqlite)]
+            troubles += [("PostgreSQL", text) for text in on_postgres(cursor, one, first_columns, pages)]
+            for engine, text in troubles:
+                failed += 1
+                print(f"{one.path}: {one.function}: {engine}: {text}\n    {one.pg}")
+    if pages != LISTS:
+        failed += 1
+        print(f"indexes of pages: {sorted(pages)}, expected {sorted(LISTS)}")
+    print(f"{len(everything)} statements, {failed} troubles")
+    return 0 if len(everything) >= STATEMENTS_MIN and failed == 0 else 1
+
+
+sys.exit(main())
