@@ -50,7 +50,7 @@ static enum err_code repo_steps(struct db_conn *conn, void *ctx, struct err *err
     struct repo_step *step = ctx;
     struct lease_claim claim = {.name = "gateway:x",
                                 .holder = step->holder,
-                                .schema = 7,
+                                .schema = db_schema_version(),
                                 .now_us = step->now_us,
                                 .until_us = step->until_us};
 
@@ -91,13 +91,14 @@ static void test_one_row_and_its_holders(void)
         struct repo_step step = rows[i].step;
         struct err err = {0};
 
-        CHECK_OK(rows[i].what, db_write(world.db, DB_APART, repo_steps, &step, &err), &err);
+        CHECK_OK(rows[i].what, db_write(world.db, DB_LEASES, repo_steps, &step, &err), &err);
         CHECK_INT(rows[i].what, step.taken, rows[i].taken);
         CHECK_INT(rows[i].what,
                   world_ask(&world, "SELECT coalesce(max(until_us), -1) FROM lease", 0),
                   rows[i].until_us);
     }
-    CHECK_INT("its schema", world_ask(&world, "SELECT max(schema) FROM lease", 0), 7);
+    CHECK_INT("its schema", world_ask(&world, "SELECT max(schema) FROM lease", 0),
+              db_schema_version());
     world_fini(&world);
 }
 
@@ -265,7 +266,7 @@ static void *run_sleeper(void *ctx)
     struct sleeper *sleeper = ctx;
     struct err err = {0};
 
-    CHECK_OK("sleep", db_write(sleeper->world->db, DB_ALL, sleep_steps, NULL, &err), &err);
+    CHECK_OK("sleep", db_write(sleeper->world->db, DB_LEASES, sleep_steps, NULL, &err), &err);
     return NULL;
 }
 
@@ -340,7 +341,7 @@ static void *run_stuck(void *ctx)
     struct stuck *stuck = ctx;
     struct err err = {0};
 
-    CHECK_OK("stuck", db_write(stuck->db, DB_APART, stuck_steps, stuck, &err), &err);
+    CHECK_OK("stuck", db_write(stuck->db, DB_LEASES, stuck_steps, stuck, &err), &err);
     atomic_store(&stuck->over, true);
     return NULL;
 }
@@ -360,6 +361,7 @@ static void test_who_stands_still_blocks_nobody(void)
         CHECK_OK("open", db_open(&options, &stuck.db, &err), &err);
         (void)snprintf(stuck.claim.name, sizeof(stuck.claim.name), "poll:%lld",
                        (long long)account_a(&pair.world));
+        stuck.claim.schema = db_schema_version();
         stuck.claim.now_us = sys_now_us();
         stuck.claim.until_us = stuck.claim.now_us + LONG;
         CHECK_OK("thread", lock_thread(&stuck.thread, "stuck", STACK, run_stuck, &stuck, &err),
