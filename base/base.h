@@ -190,13 +190,15 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
 /* sys.c ---------------------------------------------------------------- */
 
-/* Wall clock in microseconds since 1970, as every gateway on one database tells it: the
- * local clock plus the offset below. */
+/* Wall clock in microseconds since 1970: this machine's, or the one below. */
 int64_t sys_now_us(void);
-/* This machine's clock alone. */
+/* This machine's wall clock, which somebody may set at any moment. */
 int64_t sys_local_us(void);
-/* What to add to the local clock; 0 until said otherwise. Thread-safe. */
-void sys_set_wall_offset(int64_t offset_us);
+/* Microseconds since this machine was started, sleep included; nobody sets it. */
+int64_t sys_boot_us(void);
+/* From now on sys_now_us is sys_boot_us plus this, as every gateway on one database tells
+ * the time; 0: this machine's clock again. Thread-safe. */
+void sys_set_wall_base(int64_t base_us);
 /* Monotonic microseconds, for deadlines and durations. */
 int64_t sys_mono_us(void);
 /* Sleeps; may return early on a signal. */

@@ -83,11 +83,16 @@ bool sys_fault(const char *name)
 }
 #endif
 
-static _Atomic int64_t wall_offset_us;
+static _Atomic int64_t wall_base_us;
 
-void sys_set_wall_offset(int64_t offset_us)
+void sys_set_wall_base(int64_t base_us)
 {
-    atomic_store(&wall_offset_us, offset_us);
+    atomic_store(&wall_base_us, base_us);
+}
+
+int64_t sys_boot_us(void)
+{
+    return clock_us(CLOCK_BOOTTIME);
 }
 
 int64_t sys_local_us(void)
@@ -101,7 +106,8 @@ int64_t sys_local_us(void)
 
 int64_t sys_now_us(void)
 {
-    int64_t now_us = sys_local_us() + atomic_load(&wall_offset_us);
+    int64_t base_us = atomic_load(&wall_base_us);
+    int64_t now_us = base_us != 0 ? sys_boot_us() + base_us : sys_local_us();
 
 #ifdef ARKGATE_TEST
     now_us += clock_offset_us(&moved_clock);

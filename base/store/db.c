@@ -104,23 +104,27 @@ FALLIBLE db_check(struct db *db, struct err *err)
     int version;
     enum err_code code = read_schema(db, &version, err);
 
+    if (code == ERR_OK)
+        code = db_migrate_check(version, err);
     if (code == ERR_OK && db->clock != NULL)
         return pg_clock_check(db->clock, err);
-    if (code != ERR_OK && code != ERR_UNAVAILABLE) {
+    if (code != ERR_OK && code != ERR_UNAVAILABLE && code != ERR_CONFIG) {
         struct err cause = *err;
         (void)err_set(err, ERR_UNAVAILABLE, "the database does not answer");
         str_copy_cut(err->detail, sizeof(err->detail), str_from(cause.detail));
+        return ERR_UNAVAILABLE;
     }
-    return err->code;
+    return code;
 }
 
-/* The first writer has what concerns all; a tenant stays with one of the others, so that
- * his closures do not wait for each other in the database. */
+/* One writer has what concerns all and may wait for everybody; one the leases, which must
+ * not wait for that; a tenant stays with one of the others, so that his closures do not
+ * wait for each other in the database. */
 static struct db_writer *writer_of(struct db *db, int64_t lane)
 {
-    if (db->writer_count == 1 || lane <= 0)
+    if (db->writer_count == 1 || lane == DB_ALL || lane == DB_APART)
         return db->writers[0];
-    return db->writers[1 + lane % (db->writer_count - 1)];
+    return lane == DB_LEASES ? db->writers[1] : db->writers[2 + lane % (db->writer_count - 2)];
 }
 
 /* Wakes the waiter itself when nobody will. */

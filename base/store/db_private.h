@@ -201,7 +201,7 @@ void db_readers_return(struct db_readers *readers, struct db_conn **conn, bool b
 
 /* db.c -------------------------------------------------------------------------- */
 
-enum { DB_WRITERS_MAX = 4 };
+enum { DB_WRITERS_MAX = 5 };
 struct db {
     const struct db_engine *engine;
     struct db_readers *readers;

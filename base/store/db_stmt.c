@@ -202,8 +202,7 @@ void db_stmt_mend(char *text, size_t len)
     while (at < len) {
         size_t size = 1;
 
-        while (size <= 4 && size <= len - at &&
-               !str_is_utf8((struct str){text + at, size}))
+        while (size <= 4 && size <= len - at && !str_is_utf8((struct str){text + at, size}))
             size++;
         if (size > 4 || size > len - at || text[at] == '\0') {
             text[at] = '?';

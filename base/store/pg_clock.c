@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gateways on one database must agree on the time, whatever their machines say: wall
- * time is the local clock plus the measured offset to the server's. An offset of any size
- * is fine; one that moves by more than 2 s between two looks is not, until the next look
- * finds it again. */
+ * time is the server's at the last look, and what has passed since by a clock that nobody
+ * sets. So a machine's own clock may be wrong by any amount; when it moves against the
+ * server's by more than 2 s between two looks, one of them was set, and the gateway is not
+ * ready until the next look finds them together. */
 #include "base/store/pg_private.h"
 
 #include <stdatomic.h>
@@ -17,13 +18,18 @@ enum {
     STACK_BYTES = 256 << 10
 };
 
+/* The server's clock minus two of ours. */
+struct reading {
+    int64_t local_us, boot_us;
+};
+
 struct pg_clock {
     struct db_readers *readers;
     struct lock lock;
     pthread_t thread;
     bool stopping;
     int64_t every_us;
-    int64_t offset_us;
+    struct reading last;
     _Atomic int64_t moved_us; /* by which the clocks moved apart at the last look */
 };
 
@@ -35,8 +41,8 @@ static enum err_code read_time(struct db_conn *conn, void *ctx, struct err *err)
     return db_stmt_number(conn, sql, ctx, err);
 }
 
-/* The server's clock minus ours; the quickest of a few answers is the best. */
-static FALLIBLE measure(struct pg_clock *clock, int64_t *ret_offset_us, struct err *err)
+/* The quickest of a few answers is the best. */
+static FALLIBLE measure(struct pg_clock *clock, struct reading *ret_reading, struct err *err)
 {
     int64_t best_us = ROUND_TRIP_MAX_US;
     struct db_conn *conn = NULL;
@@ -45,14 +51,15 @@ static FALLIBLE measure(struct pg_clock *clock, int64_t *ret_offset_us, struct e
 
     TRY(db_readers_borrow(clock->readers, &conn, err));
     for (int i = 0; i < LOOKS && code == ERR_OK; i++) {
-        int64_t before_us = sys_mono_us(), server_us = 0, local_us;
+        int64_t before_us = sys_boot_us(), server_us = 0;
 
         code = db_conn_run(conn, read_time, &server_us, err);
-        local_us = sys_local_us();
-        int64_t took_us = sys_mono_us() - before_us;
+        int64_t boot_us = sys_boot_us(), local_us = sys_local_us();
+        int64_t took_us = boot_us - before_us;
         if (code == ERR_OK && took_us <= best_us) {
             best_us = took_us;
-            *ret_offset_us = server_us - (local_us - took_us / 2);
+            server_us += took_us / 2; /* now */
+            *ret_reading = (struct reading){server_us - local_us, server_us - boot_us};
             measured = true;
         }
     }
@@ -66,20 +73,20 @@ static FALLIBLE measure(struct pg_clock *clock, int64_t *ret_offset_us, struct e
 static void look(struct pg_clock *clock)
 {
     struct err err = {0};
-    int64_t offset_us = 0;
+    struct reading reading = {0};
 
-    if (measure(clock, &offset_us, &err) != ERR_OK) {
+    if (measure(clock, &reading, &err) != ERR_OK) {
         LOG(LOG_WARN, "clock_not_measured", LOG_TEXT("message", err.msg),
             LOG_TEXT("detail", err.detail));
         return; /* whoever needs the database finds that out himself */
     }
-    int64_t moved_us = offset_us - clock->offset_us;
+    int64_t moved_us = reading.local_us - clock->last.local_us;
     bool jumped = moved_us > DRIFT_MAX_US || moved_us < -DRIFT_MAX_US;
 
     if (jumped)
         LOG(LOG_ERROR, "clock_jumped", LOG_INT("moved_ms", moved_us / 1000));
-    clock->offset_us = offset_us;
-    sys_set_wall_offset(offset_us);
+    clock->last = reading;
+    sys_set_wall_base(reading.boot_us);
     atomic_store(&clock->moved_us, jumped ? moved_us : 0);
 }
 
@@ -116,9 +123,9 @@ FALLIBLE pg_clock_start(struct db_readers *readers, int64_t every_us,
     clock->readers = readers;
     clock->every_us = every_us > 0 ? every_us : EVERY_US;
     lock_init(&clock->lock);
-    enum err_code code = measure(clock, &clock->offset_us, err);
+    enum err_code code = measure(clock, &clock->last, err);
     if (code == ERR_OK) {
-        sys_set_wall_offset(clock->offset_us);
+        sys_set_wall_base(clock->last.boot_us);
         code = lock_thread(&clock->thread, "db-clock", STACK_BYTES, run, clock, err);
     }
     if (code != ERR_OK) {

@@ -3,6 +3,7 @@
  * Transactions are the callers'; opening is in pg_open.c. */
 #include "base/store/pg_private.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,11 +31,12 @@ static const char *const verb_sql[PG_VERB_COUNT] = {
     /* Two tenants may share a number after 2^32 of them: they would wait, no more. */
     [PG_VERB_LOCK_TENANT] =
         "SELECT pg_advisory_xact_lock(" LOCK_CLASS ", CAST($1 & 2147483647 AS int))",
-    /* In the transaction that it counts, so that it tells whether that was committed. */
+    /* In the transaction that it counts, so that it tells whether that was committed; and
+     * fails, by a division by zero, once pg_group.c has found that it was not. */
     [PG_VERB_MARK] =
         "INSERT INTO store_commit AS c (writer, number, seen) VALUES ($1, $2, now())"
-        " ON CONFLICT (writer) DO UPDATE SET number = excluded.number,"
-        " seen = excluded.seen",
+        " ON CONFLICT (writer) DO UPDATE SET number = CASE WHEN c.fence < excluded.number"
+        " THEN excluded.number ELSE 1 / (c.fence - c.fence) END, seen = excluded.seen",
 };
 
 struct pg_conn *pg_conn_of(struct db_conn *conn)
@@ -60,11 +62,16 @@ static int64_t deadline_of(const struct pg_conn *conn)
 static bool wait_socket(const struct pg_conn *conn, short events, int64_t deadline_us)
 {
     struct pollfd fd = {.fd = PQsocket(conn->pg), .events = events};
-    int64_t left_us = deadline_us - sys_mono_us();
+    int ready;
 
-    if (fd.fd < 0 || left_us <= 0)
-        return false;
-    return poll(&fd, 1, (int)(left_us / 1000) + 1) > 0;
+    do {
+        int64_t left_us = deadline_us - sys_mono_us();
+
+        if (fd.fd < 0 || left_us <= 0)
+            return false;
+        ready = poll(&fd, 1, (int)(left_us / 1000) + 1);
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0;
 }
 
 /* Nothing is answered any more: who waits must not wait for it. */

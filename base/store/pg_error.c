@@ -17,6 +17,7 @@ static const struct {
     {"40P01", ERR_BUSY, true, true, false},       /* deadlock_detected */
     {"55P03", ERR_BUSY, true, true, false},       /* lock_not_available */
     {"57014", ERR_BUSY, true, true, false},       /* query_canceled: a timeout */
+    {"25P03", ERR_UNAVAILABLE, true, true, true}, /* idle_in_transaction_session_timeout */
     {"25P02", ERR_INTERNAL, false, false, false}, /* in_failed_sql_transaction */
     {"25006", ERR_INTERNAL, false, false, false}, /* read_only_sql_transaction */
     {"23", ERR_CONFLICT, false, false, false},    /* a constraint */

@@ -6,6 +6,7 @@
  * what became of a COMMIT that got no answer. */
 #include "base/store/pg_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ enum {
     PAUSE_US = 5000, /* before another try, times its number, jittered */
     /* A server that is restarted is back by then, or the outcome stays open. */
     RESOLVE_US = 10 * 1000 * 1000,
+    RESOLVE_PAUSE_US = 100 * 1000,
     /* Between two tries to connect; callers fail at once meanwhile. */
     RECONNECT_US = 250 * 1000,
     PATIENCE_US = 10 * 1000 * 1000, /* for locks and deadlocks, over all tries */
@@ -120,7 +122,11 @@ static FALLIBLE run_closures(struct db_writer *writer, struct db_call **calls, i
         }
     }
     conn->call = -1;
-    return ERR_OK;
+    /* What was sent by itself, because the queue was full, has been answered by now. */
+    if (conn->failed_call < 0 && !conn->lost)
+        return ERR_OK;
+    *err = conn->base.failed;
+    return err->code;
 }
 
 /* What the failure was stays known. */
@@ -139,24 +145,32 @@ static void roll_back(struct pg_conn *conn)
     conn->retry = retry;
 }
 
-/* The connection died under a COMMIT. Its transaction wrote a row of this writer's, and
- * whoever writes that row again waits until it has ended: then the row tells. */
+/* The connection died under a COMMIT. Its transaction writes a row of this writer's just
+ * before. If it has, whoever writes that row waits until the transaction has ended, and is
+ * told; if it has not, it finds the fence when it comes to it, and fails: a server that was
+ * slow, or stopped, may come to it much later. */
 static FALLIBLE resolve(struct db_writer *writer, bool *ret_committed, struct err *err)
 {
-    static const char sql[] = "INSERT INTO store_commit AS c (writer, number, seen)"
-                              " VALUES ($1, -1, now()) ON CONFLICT (writer)"
-                              " DO UPDATE SET seen = excluded.seen RETURNING number";
+    static const char sql[] =
+        "INSERT INTO store_commit AS c (writer, number, fence, seen)"
+        " VALUES ($1, 0, CAST($2 AS bigint), now()) ON CONFLICT (writer) DO UPDATE SET"
+        " fence = greatest(c.fence, excluded.fence), seen = excluded.seen RETURNING number";
     struct pg_conn *conn = own(writer);
-    const char *const values[] = {conn->writer};
+    char number[24];
+    const char *const values[] = {conn->writer, number};
     int64_t deadline_us = sys_mono_us() + RESOLVE_US;
     PGresult *result = NULL;
     enum err_code code;
 
-    do {
+    (void)snprintf(number, sizeof(number), "%lld", (long long)conn->number);
+    for (;;) {
         code = reconnect(writer, true, err);
         if (code == ERR_OK)
-            code = pg_conn_command(conn, sql, values, 1, &result, err);
-    } while (code != ERR_OK && sys_mono_us() < deadline_us);
+            code = pg_conn_command(conn, sql, values, 2, &result, err);
+        if (code == ERR_OK || sys_mono_us() > deadline_us)
+            break;
+        sys_sleep_us(RESOLVE_PAUSE_US);
+    }
     if (code != ERR_OK) {
         struct err cause = *err;
         LOG(LOG_ERROR, "commit_outcome_open", LOG_TEXT("error", cause.detail));
@@ -230,6 +244,19 @@ static enum outcome run_once(struct db_writer *writer, struct db_call **calls, i
     return GROUP_DONE;
 }
 
+static void run_transaction(struct db_writer *writer, struct db_call **calls, int count);
+
+/* Whoever waits in vain for a lane's lock does so for all of that lane. */
+static void run_each(struct db_writer *writer, struct db_call **calls, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (i > 0 && calls[i]->lane == calls[i - 1]->lane && calls[i - 1]->code == ERR_BUSY)
+            fail_all(&calls[i], 1, &calls[i - 1]->err);
+        else
+            run_transaction(writer, &calls[i], 1);
+    }
+}
+
 /* One transaction. A group that is lost is run once more closure by closure; one that is
  * alone is tried again for as long as its failure may pass. */
 static void run_transaction(struct db_writer *writer, struct db_call **calls, int count)
@@ -246,9 +273,9 @@ static void run_transaction(struct db_writer *writer, struct db_call **calls, in
             return;
         if (count > 1 && careful == 0 && own(writer)->careful > 0)
             continue; /* with savepoints */
-        if (count > 1 && !own(writer)->lost) {
-            for (int k = 0; k < count; k++)
-                run_transaction(writer, &calls[k], 1);
+        /* One of them may be what ends the connection. */
+        if (count > 1 && (!own(writer)->lost || i > 1)) {
+            run_each(writer, calls, count);
             return;
         }
         if (!own(writer)->retry || sys_mono_us() > deadline_us)

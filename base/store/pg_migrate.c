@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Brings a server's database to a schema: numbered scripts in order, each in one
- * transaction with its version. What they say is in migrations/. */
+/* Brings a server's database to a schema: numbered scripts in order, with their version
+ * in one transaction. What they say is in migrations/. */
 #include "base/store/pg_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { LEASES_SINCE = 2 /* the schema that has them */ };
 
 FALLIBLE pg_migrate_schema(struct db_conn *conn, int *ret_version, struct err *err)
 {
@@ -30,9 +32,11 @@ FALLIBLE pg_migrate_schema(struct db_conn *conn, int *ret_version, struct err *e
     return ERR_OK;
 }
 
-/* A gateway of an older schema would go on with statements that are none any more. */
+/* A gateway of an older schema would go on with statements that are none any more. None
+ * can take a lease, or renew one, before this transaction ends; then it sees the schema. */
 static FALLIBLE check_leases(struct pg_conn *conn, int newest, struct err *err)
 {
+    static const char lock[] = "LOCK TABLE lease IN EXCLUSIVE MODE";
     static const char sql[] =
         "SELECT count(*), min(schema) FROM lease WHERE schema < CAST($1 AS bigint)"
         " AND until_us > extract(epoch FROM clock_timestamp()) * 1000000";
@@ -41,6 +45,7 @@ static FALLIBLE check_leases(struct pg_conn *conn, int newest, struct err *err)
     PGresult *result = NULL;
 
     (void)snprintf(number, sizeof(number), "%d", newest);
+    TRY(pg_conn_command(conn, lock, NULL, 0, NULL, err));
     TRY(pg_conn_command(conn, sql, values, 1, &result, err));
     int64_t count = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     int64_t oldest = strtoll(PQgetvalue(result, 0, 1), NULL, 10);
@@ -76,18 +81,23 @@ static FALLIBLE apply(struct pg_conn *conn, const struct db_schema_file *file, s
                               " ON CONFLICT (id) DO UPDATE SET version = excluded.version";
     char number[16];
     const char *const values[] = {number};
-    struct err ignored;
 
     (void)snprintf(number, sizeof(number), "%d", file->version);
-    TRY(pg_conn_command(conn, "BEGIN", NULL, 0, NULL, err));
-    enum err_code code = run_script(conn, file->pg, err);
-    if (code == ERR_OK)
-        code = pg_conn_command(conn, sql, values, 1, NULL, err);
-    if (code == ERR_OK)
-        return pg_conn_command(conn, "COMMIT", NULL, 0, NULL, err);
-    if (!conn->lost)
-        (void)!pg_conn_command(conn, "ROLLBACK", NULL, 0, NULL, &ignored);
-    return code;
+    TRY(run_script(conn, file->pg, err));
+    return pg_conn_command(conn, sql, values, 1, NULL, err);
+}
+
+/* All scripts in one transaction: a database is never found between two schemas. */
+static FALLIBLE apply_all(struct pg_conn *conn, const struct db_schema_file *files, int count,
+                          int version, struct err *err)
+{
+    if (version >= LEASES_SINCE)
+        TRY(check_leases(conn, files[count - 1].version, err));
+    for (int i = 0; i < count; i++) {
+        if (files[i].version > version)
+            TRY(apply(conn, &files[i], err));
+    }
+    return ERR_OK;
 }
 
 static FALLIBLE migrate(struct db_conn *conn, const struct db_schema_file *files, int count,
@@ -95,22 +105,26 @@ static FALLIBLE migrate(struct db_conn *conn, const struct db_schema_file *files
 {
     /* Two that migrate at once wait for each other; the second finds nothing to do. */
     static const char sql[] = "SELECT pg_advisory_lock(1634888551, 1)";
+    struct pg_conn *own = pg_conn_of(conn);
     int version = 0, newest = files[count - 1].version;
+    struct err ignored;
 
-    TRY(pg_conn_command(pg_conn_of(conn), sql, NULL, 0, NULL, err));
+    TRY(pg_conn_command(own, sql, NULL, 0, NULL, err));
     TRY(pg_migrate_schema(conn, &version, err));
     if (version > newest)
         return err_set(err, ERR_CONFIG,
                        "the database was made by a newer version of arkgate"
                        " (schema %d, this program knows %d)",
                        version, newest);
-    if (version > 0 && version < newest)
-        TRY(check_leases(pg_conn_of(conn), newest, err));
-    for (int i = 0; i < count; i++) {
-        if (files[i].version > version)
-            TRY(apply(pg_conn_of(conn), &files[i], err));
-    }
-    return ERR_OK;
+    if (version == newest)
+        return ERR_OK;
+    TRY(pg_conn_command(own, "BEGIN", NULL, 0, NULL, err));
+    enum err_code code = apply_all(own, files, count, version, err);
+    if (code == ERR_OK)
+        return pg_conn_command(own, "COMMIT", NULL, 0, NULL, err);
+    if (!own->lost)
+        (void)!pg_conn_command(own, "ROLLBACK", NULL, 0, NULL, &ignored);
+    return code;
 }
 
 FALLIBLE pg_migrate(const char *url, const struct db_schema_file *files, int count,

@@ -34,15 +34,16 @@ typedef enum err_code (*db_fn)(struct db_conn *conn, void *ctx, struct err *err)
  * rows before it is committed, whichever process he is in. SQLite runs one closure at a
  * time; PostgreSQL many, so a wrong lane is a race there. */
 enum {
-    DB_ALL = 0,   /* rows of any tenant, or the installation's: alone in the database */
-    DB_APART = -1 /* rows that each statement decides on by itself: leases, paces */
+    DB_ALL = 0,    /* rows of any tenant, or the installation's: alone in the database */
+    DB_APART = -1, /* rows that each statement decides on by itself: paces, outdated keys */
+    DB_LEASES = -2 /* likewise, and it waits for no other lane */
 };
 
 /* Is it a server's URL, and not a file's path? */
 bool db_is_server(const char *path);
 /* Opens an existing database (db_migrate creates one). ERR_CONFIG when its schema is
  * not this program's, or a server refuses us; ERR_UNAVAILABLE when none answers; ERR_IO
- * otherwise. A server's clock becomes this process's wall time (sys_set_wall_offset). */
+ * otherwise. A server's clock becomes this process's wall time (sys_set_wall_base). */
 FALLIBLE db_open(const struct db_options *options, struct db **ret_db, struct err *err);
 /* Finishes queued writes, checkpoints (writer only) and closes. */
 void db_close(struct db **db);
@@ -69,8 +70,8 @@ FALLIBLE db_read(struct db *db, db_fn fn, void *ctx, struct err *err);
 FALLIBLE db_read_one(struct db *db, db_fn fn, void *ctx, struct err *err);
 /* May other processes write? Then what this one remembers can be outdated. */
 bool db_is_shared(const struct db *db);
-/* Does the database answer, and does its clock go as ours does? ERR_UNAVAILABLE with the
- * reason in msg. Cheap; for health checks. */
+/* Does the database answer, is its schema still ours, and does its clock go as ours does?
+ * The reason why not is in msg. Cheap; for health checks. */
 FALLIBLE db_check(struct db *db, struct err *err);
 /* Brings the database at path to this program's schema, creating it if needed. A file's
  * caller holds the lock, and gets a backup beside it first when it had an older one. A

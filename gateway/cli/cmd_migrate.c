@@ -14,6 +14,7 @@
 
 enum {
     MENDED_SHOWN = 20, /* lines about mended texts; the rest is counted */
+    TOLD_US = 1000000, /* what takes less goes without saying */
     PATH_SIZE = 4096
 };
 
@@ -213,7 +214,7 @@ static void show_progress(void *ctx, const struct db_copy_progress *progress)
         cli_say(move->ctx, "indexes and references: %" PRId64 " ms", progress->us / 1000);
         break;
     case DB_COPY_CHECK:
-        if (progress->rows > 0)
+        if (progress->us >= TOLD_US)
             cli_say(move->ctx, "%s: %" PRId64 " rows are the same, %" PRId64 " rows/s",
                     progress->table, progress->rows, rate);
         break;

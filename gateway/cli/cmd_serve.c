@@ -142,6 +142,8 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     if (!db_is_shared(gateway->db))
         TRY(expire_sends(&gateway->app.tasks, true, err));
     TRY(ark_start(gateway->ark, &gateway->app.tasks, err));
+    /* A migration that looked before our lease was there may have gone on under us. */
+    TRY(db_check(gateway->db, err));
     gateway->remote = (struct cli_remote_server){gateway->db, &gateway->keys, ctx->data_dir,
                                                  ctx->keys_dir, ctx->database};
     if (!db_is_shared(gateway->db)) /* else commands write for themselves */

@@ -267,6 +267,8 @@ enum err_code adopt_scan(struct task_service *service, int64_t account_id, int64
         watch_adopted(&adoption);
         return ERR_OK;
     }
+    if (first == ERR_BUSY || first == ERR_UNAVAILABLE)
+        return first; /* nobody's fault; the next scan decides */
     /* One of them is at fault; the others must not wait for it. Rows that came to an
      * end in between are gone from the list, so a position may be decided twice or be
      * left to the next scan, never wrongly: each closure looks at all afresh. */

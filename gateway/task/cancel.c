@@ -202,7 +202,10 @@ static enum err_code cancel_read(struct cancel *cancel, struct err *err)
     cancel->deadline_us = sys_mono_us() + service->settings.cancel_us;
     arena_init(&cancel->arena, ARENA_MAX);
     if (cancel->task.state == TASK_WAITING) {
-        TRY(db_write(service->db, cancel->scope->tenant_id, cancel_waiting, cancel, err));
+        int64_t lane =
+            cancel->actor != NULL ? DB_ALL : cancel->scope->tenant_id; /* the audit */
+
+        TRY(db_write(service->db, lane, cancel_waiting, cancel, err));
         if (cancel->done)
             return ERR_OK;
     }

@@ -3,7 +3,10 @@
  * keys past their day. */
 #include "gateway/task/submit_parts.h"
 
-enum { EXPIRED_MAX = 4096 }; /* as many as there can be workers */
+enum {
+    EXPIRED_MAX = 4096, /* as many as there can be workers */
+    KEYS_AT_ONCE = 2000 /* of a few ms, for others wait to write meanwhile */
+};
 
 struct expiry {
     int64_t before_us, now_us;
@@ -60,16 +63,24 @@ enum err_code expire_sends(struct task_service *service, bool all, struct err *e
     return first;
 }
 
+struct sweep {
+    int64_t before_us;
+    int64_t count; /* written by the closure */
+};
+
 static enum err_code drop_keys(struct db_conn *conn, void *ctx, struct err *err)
 {
-    const int64_t *before_us = ctx;
+    struct sweep *sweep = ctx;
 
-    return idempotency_repo_sweep(conn, *before_us, err);
+    return idempotency_repo_sweep(conn, sweep->before_us, KEYS_AT_ONCE, &sweep->count, err);
 }
 
 enum err_code expire_keys(struct task_service *service, struct err *err)
 {
-    int64_t before_us = sys_now_us() - service->settings.idempotency_us;
+    struct sweep sweep = {.before_us = sys_now_us() - service->settings.idempotency_us};
 
-    return db_write(service->db, DB_APART, drop_keys, &before_us, err);
+    do {
+        TRY(db_write(service->db, DB_APART, drop_keys, &sweep, err));
+    } while (sweep.count == KEYS_AT_ONCE);
+    return ERR_OK;
 }

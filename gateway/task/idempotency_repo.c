@@ -70,13 +70,19 @@ enum err_code idempotency_repo_drop(struct db_conn *conn, const struct scope *sc
     return db_run(st, err);
 }
 
-enum err_code idempotency_repo_sweep(struct db_conn *conn, int64_t before_us, struct err *err)
+enum err_code idempotency_repo_sweep(struct db_conn *conn, int64_t before_us, int64_t max,
+                                     int64_t *ret_count, struct err *err)
 {
     /* cross-tenant: outdated keys of all tenants */
-    static const char sql[] = "DELETE FROM idempotency WHERE created_us < $1";
+    static const char sql[] =
+        "DELETE FROM idempotency WHERE (tenant_id, key) IN (SELECT tenant_id, key"
+        " FROM idempotency WHERE created_us < $1 ORDER BY created_us LIMIT $2)";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_i64(st, 1, before_us);
-    return db_run(st, err);
+    db_bind_i64(st, 2, max);
+    TRY(db_run(st, err));
+    *ret_count = db_changes(st);
+    return ERR_OK;
 }

@@ -137,7 +137,9 @@ FALLIBLE idempotency_repo_add(struct db_conn *conn, const struct scope *scope, s
 /* Frees the key, unless another task has it by now. */
 FALLIBLE idempotency_repo_drop(struct db_conn *conn, const struct scope *scope, struct str key,
                                int64_t task_id, struct err *err);
-FALLIBLE idempotency_repo_sweep(struct db_conn *conn, int64_t before_us, struct err *err);
+/* Forgets keys made before, the oldest first, at most max. */
+FALLIBLE idempotency_repo_sweep(struct db_conn *conn, int64_t before_us, int64_t max,
+                                int64_t *ret_count, struct err *err);
 
 /* unknown.c: the two ways out of unknown --------------------------------------- */
 

@@ -239,7 +239,7 @@ enum err_code lease_tick(struct leases *leases, struct err *err)
     follow_directory_locked(leases, accounts, count);
     prepare_locked(leases, tick);
     lock_drop(&leases->lock);
-    enum err_code rc = db_write(leases->options.db, DB_APART, write_tick, tick, err);
+    enum err_code rc = db_write(leases->options.db, DB_LEASES, write_tick, tick, err);
 
     leases->ticked = true;
     lock_take(&leases->lock);

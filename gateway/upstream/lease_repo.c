@@ -3,18 +3,21 @@
  * which time is for lease.c. */
 #include "gateway/upstream/ark_parts.h"
 
-/* Extends one's own, or takes over one whose time has passed. */
+/* Extends one's own, or takes over one whose time has passed; nobody's while the schema is
+ * another than his. */
 static enum err_code update(struct db_conn *conn, const struct lease_claim *claim,
                             bool *ret_taken, struct err *err)
 {
     static const char sqlite_sql[] = "UPDATE lease SET holder = $2, schema = $3, until_us = $4"
-                                     " WHERE name = $1 AND (holder = $2 OR until_us < $5)";
+                                     " WHERE name = $1 AND (holder = $2 OR until_us < $5)"
+                                     " AND $3 = (SELECT version FROM schema_version)";
     /* A row that is locked is being taken by another at this moment, or by one that was
      * stopped in the middle of it: no reason to wait for him. */
     static const char pg_sql[] =
         "UPDATE lease SET holder = $2, schema = $3, until_us = $4 WHERE name ="
         " (SELECT l.name FROM lease AS l WHERE l.name = $1"
-        " AND (l.holder = $2 OR l.until_us < $5) FOR UPDATE SKIP LOCKED)";
+        " AND (l.holder = $2 OR l.until_us < $5) FOR UPDATE SKIP LOCKED)"
+        " AND $3 = (SELECT version FROM schema_version)";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare2(conn, SQL2(sqlite_sql, pg_sql), &st, err));
@@ -35,7 +38,8 @@ static enum err_code insert(struct db_conn *conn, const struct lease_claim *clai
 {
     static const char sql[] =
         "INSERT INTO lease (name, holder, schema, until_us) SELECT $1, $2, $3, $4"
-        " WHERE NOT EXISTS (SELECT 1 FROM lease WHERE name = $1) ON CONFLICT (name) DO NOTHING";
+        " WHERE NOT EXISTS (SELECT 1 FROM lease WHERE name = $1)"
+        " AND $3 = (SELECT version FROM schema_version) ON CONFLICT (name) DO NOTHING";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));

@@ -3,6 +3,7 @@
  * of several gateways makes the calls that are not a client's is for lease.c. */
 #include "gateway/upstream/ark_parts.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* Calls are spaced 5 % wider than the limit, because two that leave a second apart
@@ -28,8 +29,9 @@ struct limiter {
     struct lock lock;
     struct pace paces[ARK_ACCOUNTS_MAX];
     size_t count;
-    bool halted;   /* the gateway's own calls get no more turns */
-    bool stopping; /* nobody does */
+    bool halted;              /* the gateway's own calls get no more turns */
+    bool stopping;            /* nobody does */
+    _Atomic int64_t ahead_us; /* shared: how far ahead the next slot is asked for */
 };
 
 struct limiter *limiter_new(struct db *shared)
@@ -39,6 +41,7 @@ struct limiter *limiter_new(struct db *shared)
     if (limiter == NULL)
         return NULL;
     limiter->shared = shared;
+    limiter->ahead_us = AHEAD_US;
     lock_init(&limiter->lock);
     return limiter;
 }
@@ -183,7 +186,7 @@ static enum err_code wait_slot(struct limiter *limiter, const struct upstream_ac
     struct slot slot = {.wish = {.account_id = account->id,
                                  .kind = kind,
                                  .spacing_us = spacing_us(limiter, account, kind)}};
-    int64_t ahead_us = AHEAD_US;
+    int64_t ahead_us = atomic_load(&limiter->ahead_us);
 
     for (;;) {
         int64_t mono_us = sys_mono_us(), now_us = sys_now_us();
@@ -201,8 +204,12 @@ static enum err_code wait_slot(struct limiter *limiter, const struct upstream_ac
             return err_detail(err, ERR_BUSY, "the gateway is stopping");
         int64_t late_us = sys_mono_us() - turn_us;
 
-        if (late_us <= LATE_MAX_US)
+        if (late_us <= LATE_MAX_US) {
+            /* What it takes to ask, for the next one; less again when it takes less. */
+            atomic_store(&limiter->ahead_us,
+                         ahead_us > AHEAD_US ? ahead_us - ahead_us / 8 : AHEAD_US);
             return ERR_OK;
+        }
         ahead_us += 2 * late_us;
     }
 }

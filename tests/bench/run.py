@@ -188,11 +188,13 @@ class Bench:
                 return
             self.patience_s -= QUIET_LOOK_S
 
-    def load(self, url, clients, seconds, method="GET", token=None, body=None, checked=True):
+    def load(self, url, clients, seconds, method="GET", token=None, body=None, checked=True, tokens=None):
         env = {k: v for k, v in os.environ.items() if not k.startswith("BENCH_")}
         env["BENCH_METHOD"] = method
         if token:
             env["BENCH_TOKEN"] = token
+        if tokens:
+            env["BENCH_TOKENS"] = tokens
         if body:
             env["BENCH_BODY"] = body
         ran_from, busy, ours = time.monotonic(), machine_busy_s(), self.our_s()

@@ -3,7 +3,7 @@
 """Runs the conformance tests: the vendor's own SDKs and examples, unmodified, against
 a real gateway with the simulator behind it. Each test_*.py runs once for each pinned
 SDK (third_party/python), with that SDK's python; those of WITHOUT_SDK run once. They
-are tests like those of tests/flow, whose runner is used; three files run at a time,
+are tests like those of tests/flow, whose runner is used; several files run at a time,
 for they mostly wait.
 
 usage: run.py [test_file.py | name part]...
@@ -22,6 +22,7 @@ RUNNER = os.path.join(ROOT, "tests/flow/run.py")
 PINS = os.path.join(ROOT, "third_party/python")
 SDKS = ("ark-runtime", "python-sdk")
 WITHOUT_SDK = ("test_curl.py", "test_curl_callback.py")
+JOBS = 5
 LIMIT_S = 120
 INSTALL_LIMIT_S = 540
 
@@ -76,7 +77,7 @@ def main(arguments):
             failed, skipped = failed + must, skipped + (not must)
     # The longest first: those of the SDKs.
     jobs += [(None, sys.executable, path) for path in paths if os.path.basename(path) in WITHOUT_SDK]
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         for (sdk, _, path), (text, seconds) in zip(jobs, pool.map(run_file, jobs)):
             found = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M)
             p, f, s = map(int, found[-1]) if found else (0, 1, 0)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open tasks are asked after in batches, within the account's limits, and soon enough."""
+"""Open tasks are asked after in batches, within the account's limits, and soon enough; what
+is no answer changes nothing."""
 import time
 
 from arkgate import text_to_video, wait_for
@@ -46,3 +47,17 @@ def test_the_largest_batch(ctx):
     ctx.true("many in one list", inst.sim.state()["list_ids_max"] > 200,
              inst.sim.state()["list_ids_max"])
     ctx.true("every list was sent", "poll_not_started" not in inst.serve.log())
+
+
+def test_polls_that_fail_do_no_harm(ctx):
+    inst = ctx.new(settings={"poll_interval": "100ms"})  # what follows a failure is a multiple of it
+    for what, fault in {"garbage": {"malform": True}, "empty": {"empty": True}, "401": {"status": 401},
+                        "500": {"status": 500}, "429": {"status": 429}, "cut": {"truncate": 20},
+                        "no task": {"no_id": True}, "closed": {"drop": "after"}}.items():
+        task_id = inst.serve.create(inst.token, text_to_video(f"poll {what}", ratio="16:9")).json["id"]
+        for call in ("list", "get"):
+            inst.sim.fault(call, 2, **fault)
+        task = inst.serve.wait_until(inst.token, task_id, seconds=40)
+        ctx.equal(f"{what}: end", task["status"], "succeeded")
+        inst.sim.clear_faults()
+        ctx.equal(f"{what}: charge", inst.cli_json("task", "show", task_id)["charge"], "5.0094")

@@ -170,22 +170,9 @@ def test_a_slow_answer_is_still_an_answer(ctx):
     ctx.matches("Ark's id", answer.json["id"], r"cgt-\d{14}-[a-z0-9]{5}")
 
 
-def test_polls_that_fail_do_no_harm(ctx):
-    inst = ctx.new(settings={**QUICK, "poll_interval": "100ms"})  # what follows a failure is a multiple of it
-    for what, fault in {"garbage": {"malform": True}, "empty": {"empty": True}, "401": {"status": 401},
-                        "500": {"status": 500}, "429": {"status": 429}, "cut": {"truncate": 20},
-                        "no task": {"no_id": True}, "closed": {"drop": "after"}}.items():
-        task_id = inst.serve.create(inst.token, text_to_video(f"poll {what}", **PLAIN)).json["id"]
-        for call in ("list", "get"):
-            inst.sim.fault(call, 2, **fault)
-        task = inst.serve.wait_until(inst.token, task_id, seconds=40)
-        ctx.equal(f"{what}: end", task["status"], "succeeded")
-        inst.sim.clear_faults()
-        ctx.equal(f"{what}: charge", inst.cli_json("task", "show", task_id)["charge"], "5.0094")
-
-
 def test_failed_and_expired_cost_nothing(ctx):
     inst = installation(ctx)
+    wait_for("nothing else is open", lambda: not inst.rows("SELECT 1 FROM task WHERE ended_us IS NULL"), 40)
     for marker, status in (("fail=OutputVideoSensitiveContentDetected", "failed"), ("expire", "expired")):
         before = inst.account()["available_nano"]
         task_id = inst.serve.create(inst.token, text_to_video(f"a [sim: {marker}]", **PLAIN)).json["id"]

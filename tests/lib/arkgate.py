@@ -307,8 +307,10 @@ class SqliteFile:
         finally:
             db.close()
 
-    def tables(self):
-        return [row["name"] for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")]
+    def dump(self):
+        """All rows by table."""
+        tables = self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {table["name"]: self.rows(f'SELECT * FROM "{table["name"]}"') for table in tables}
 
     def drop(self):
         """It goes with its folder."""

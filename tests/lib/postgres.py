@@ -20,7 +20,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from contextlib import closing
 from decimal import Decimal
 from urllib.parse import urlencode, urlsplit
 
@@ -68,20 +70,31 @@ def _placeholders(sql):
     return re.sub(r"'[^']*'|\?|%", lambda found: "%s" if found.group() == "?" else found.group().replace("%", "%%"), sql)
 
 
-def ask(url, sql, values=(), password=None, read_only=False, **parameters):
-    """One statement on a connection of its own, committed at once: the rows as dicts, or how
-    many it changed."""
-    conn = psycopg2().connect(url, password=password, application_name=OURS, connect_timeout=CONNECT_S, **parameters)
-    try:
-        conn.set_session(autocommit=True, readonly=read_only)
-        with conn.cursor() as cursor:
+class Session:
+    """A connection; parameters are libpq's."""
+
+    def __init__(self, url, password=None, read_only=False, **parameters):
+        self.conn = psycopg2().connect(url, password=password, application_name=OURS, connect_timeout=CONNECT_S,
+                                       **parameters)
+        self.conn.set_session(autocommit=True, readonly=read_only)
+
+    def ask(self, sql, values=()):
+        """One statement, committed at once: the rows as dicts, or how many it changed."""
+        with self.conn.cursor() as cursor:
             cursor.execute(*((_placeholders(sql), values) if values else (sql,)))
             if cursor.description is None:
                 return cursor.rowcount
             names = [column.name for column in cursor.description]
             return [dict(zip(names, map(_plain, row))) for row in cursor.fetchall()]
-    finally:
-        conn.close()
+
+    def close(self):
+        self.conn.close()
+
+
+def ask(url, sql, values=(), password=None, **parameters):
+    """One statement on a connection of its own."""
+    with closing(Session(url, password, **parameters)) as session:
+        return session.ask(sql, values)
 
 
 class Server:
@@ -132,20 +145,34 @@ class Database:
         self.environment = {"PGPASSWORD": server.password} if server.password else {}
         server.query(f'CREATE ROLE "{self.name}" LOGIN' + (f" PASSWORD '{server.password}'" if server.password else ""))
         self.url = server.create_database(self.name, self.name)
+        self._lock, self._reader = threading.Lock(), None
 
     def rows(self, sql, *values):
-        return ask(self.server.url(self.name), sql, values, self.server.password, read_only=True)
+        """On a connection that is kept, for what waits looks often; a new one when the server
+        has been away."""
+        with self._lock:
+            for last in (False, True):
+                try:
+                    self._reader = self._reader or Session(self.server.url(self.name), self.server.password, True)
+                    return self._reader.ask(sql, values)
+                except (psycopg2().OperationalError, psycopg2().InterfaceError):
+                    self._reader = None
+                    if last:
+                        raise
 
     def write(self, sql, *values):
         """As who controls the server could: no foreign key is in the way. The rows changed."""
         return ask(self.server.url(self.name), sql, values, self.server.password,
                    options="-c session_replication_role=replica")
 
-    def tables(self):
-        return [row["name"] for row in self.rows(
-            "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
+    def dump(self):
+        """All rows by table."""
+        tables = self.rows("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'")
+        return {table["name"]: self.rows(f'SELECT * FROM "{table["name"]}"') for table in tables}
 
     def drop(self):
+        if self._reader:
+            self._reader.close()
         try:
             self.server.drop_database(self.name)
             self.server.query(f'DROP ROLE IF EXISTS "{self.name}"')
@@ -238,11 +265,12 @@ class Cluster(Server):
     Its role postgres is a superuser. auth: "trust", or "scram-sha-256" with .password for
     that role. tls: plain connections are refused, .certificate is its own authority. fsync
     is off: what is killed loses nothing that the kernel has. settings: of postgresql.conf.
+    parent: where its folder lies.
     A process beside it removes it all, should its maker end without close()."""
 
-    def __init__(self, auth="trust", tls=False, fsync=False, max_connections=300, settings=None):
+    def __init__(self, auth="trust", tls=False, fsync=False, max_connections=300, settings=None, parent=None):
         self._user, self._as_user = _service_user()
-        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="arkgate-pg-"))
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="arkgate-pg-", dir=parent))
         self.data = os.path.join(self.folder, "data")
         self.log_path = os.path.join(self.folder, "server.log")
         self.certificate = os.path.join(self.folder, "server.crt") if tls else None
@@ -407,20 +435,23 @@ def watch(folder):
 
 
 def run(command):
+    process = None
+
+    def pass_on(number, _):
+        if process is None:
+            raise SystemExit(128 + number)  # what is being started ends with us
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            pass
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, pass_on)
     with Cluster() as cluster:
         # The user's own settings for libpq are not meant. A group of its own: what a terminal
         # sends arrives once, through us.
         env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         process = subprocess.Popen(command, env={**env, VARIABLE: cluster.url()}, process_group=0,
                                    preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
-
-        def pass_on(number, _):
-            try:
-                os.killpg(process.pid, number)
-            except ProcessLookupError:
-                pass
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, pass_on)
         status = process.wait()
     return status if status >= 0 else 128 - status
 

@@ -16,10 +16,12 @@ CREATE TABLE account_pace (
     delete_us  bigint NOT NULL
 );
 -- The engine's own: the last COMMIT of each writing connection, written in the
--- transaction that it ends, so that its fate can be read when the answer was lost.
+-- transaction that it ends, so that its fate can be read when the answer was lost. Who
+-- reads it sets the fence: what has not been committed by then never will be.
 CREATE TABLE store_commit (
     writer text COLLATE "C" PRIMARY KEY,
     number bigint NOT NULL,
+    fence  bigint NOT NULL DEFAULT 0, -- up to here nothing can be committed any more
     seen   timestamp with time zone NOT NULL
 );
 -- Room beside rows that are changed soon after they are written: their next version fits
