@@ -194,7 +194,7 @@ static enum err_code step_idempotency_repo_add(struct db_conn *conn, struct call
     int at = call->at, round = at / TEXTS;
     struct scope scope = scope_of(1 + at % 2);
     struct idempotency row = {.task_id = at == 2 * TEXTS ? 999 : 1 + (at + round) % TEXTS,
-                              .created_us = number_of(at + round, round)};
+                              .created_us = at < NUMBERS ? numbers[at] : 3 + 37 * at};
 
     CASES(2 * TEXTS + 1);
     memcpy(row.body_hash, hash_of(at), sizeof(row.body_hash));
@@ -235,10 +235,14 @@ static enum err_code step_idempotency_repo_drop(struct db_conn *conn, struct cal
 static enum err_code step_idempotency_repo_sweep(struct db_conn *conn, struct call *call,
                                                  struct err *err)
 {
-    static const int64_t ages[] = {INT64_MIN, -5, 1, INT64_C(1) << 40, INT64_MAX};
+    static const int64_t ages[] = {INT64_MIN, 0, 1000, INT64_C(1) << 40, INT64_MAX};
+    int64_t count;
 
-    CASES(COUNT_OF(ages));
-    return idempotency_repo_sweep(conn, ages[call->at], err);
+    CASES(COUNT_OF(ages) * 3); /* of few and all that are so old */
+    TRY(idempotency_repo_sweep(conn, ages[call->at / 3], call->at % 3 == 2 ? 100 : call->at % 3,
+                               &count, err));
+    tell_number(call->told, "count", count);
+    return ERR_OK;
 }
 
 /* ---- strays -------------------------------------------------------------------------------
