@@ -219,12 +219,13 @@ static inline bool database_has(const char *path, const char *text)
 static inline struct db *database_new_on(bool server, char dir[32], char path[DATABASE_PATH])
 {
     struct db_options options = {.path = path};
+    char folder[32] = "/tmp/arkgate.XXXXXX";
     struct db *db = NULL;
     struct err err = {0};
 
-    (void)snprintf(dir, 32, "/tmp/arkgate.XXXXXX");
-    if (mkdtemp(dir) == NULL)
+    if (mkdtemp(folder) == NULL)
         abort();
+    memcpy(dir, folder, sizeof(folder));
     if (server) {
         struct database_pooled *pooled = database_borrow();
 
@@ -235,7 +236,7 @@ static inline struct db *database_new_on(bool server, char dir[32], char path[DA
             return db;
         }
     } else {
-        (void)snprintf(path, DATABASE_PATH, "%s/arkgate.db", dir);
+        (void)snprintf(path, DATABASE_PATH, "%s/arkgate.db", folder);
         CHECK_OK("migrate", db_migrate(path, &err), &err);
     }
     CHECK_OK("open", db_open(&options, &db, &err), &err);
