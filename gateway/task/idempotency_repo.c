@@ -77,11 +77,11 @@ enum err_code idempotency_repo_sweep(struct db_conn *conn, int64_t before_us, in
     static const char sqlite_sql[] =
         "DELETE FROM idempotency WHERE (tenant_id, key) IN (SELECT tenant_id, key"
         " FROM idempotency WHERE created_us < $1 ORDER BY created_us LIMIT $2)";
-    /* By its place: joined with itself PostgreSQL would read the whole table. */
+    /* cross-tenant: likewise, by its place: joined with itself PostgreSQL would read the
+     * whole table */
     static const char pg_sql[] =
         "DELETE FROM idempotency WHERE ctid = ANY (ARRAY(SELECT i.ctid FROM idempotency AS i"
-        " WHERE i.created_us < $1 ORDER BY i.created_us LIMIT $2))"; /* cross-tenant: likewise
-                                                                      */
+        " WHERE i.created_us < $1 ORDER BY i.created_us LIMIT $2))";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare2(conn, SQL2(sqlite_sql, pg_sql), &st, err));
