@@ -248,7 +248,7 @@ void limiter_rest(struct limiter *limiter, const struct upstream_account *accoun
     struct pace *pace = pace_locked(limiter, account->id);
 
     for (int kind = LIMITER_LIST; kind <= LIMITER_GET; kind++) {
-        int64_t next_us = now_us + spacing_us(limiter, account, kind);
+        int64_t next_us = now_us + spacing_us(limiter, account, (enum limiter_kind)kind);
 
         if (pace->next_us[kind] < next_us)
             pace->next_us[kind] = next_us;
