@@ -85,7 +85,10 @@ def main(arguments):
     parser.add_argument("build")
     parser.add_argument("libraries", nargs="*")
     given = parser.parse_intermixed_args(arguments)
-    env = dict(os.environ, ARKGATE_BUILD=os.path.abspath(given.build), ARKGATE_TEST_ENGINE=given.engine or "sqlite")
+    # This python itself, not a script that looks for one, for the tests that start many.
+    path = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+    env = dict(os.environ, PATH=path, ARKGATE_BUILD=os.path.abspath(given.build),
+               ARKGATE_TEST_ENGINE=given.engine or "sqlite")
     if given.engine == "postgresql" and SERVER not in env:
         sys.exit(f"{SERVER} is not set: tests/lib/postgres.py run {sys.argv[0]} ...")
     passed = failed = skipped = 0

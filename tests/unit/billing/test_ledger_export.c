@@ -58,7 +58,7 @@ static int second_opinion(const char *path)
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
         (void)dup2(null, STDOUT_FILENO);
-        (void)execlp("python3", "python3", script, path, (char *)NULL);
+        (void)execlp("python3", "python3", "-IS", script, path, (char *)NULL);
         _exit(127);
     }
     CHECK_INT("wait", waitpid(child, &status, 0), child);

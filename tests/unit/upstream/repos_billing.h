@@ -216,12 +216,17 @@ static enum err_code step_ledger_repo_move(struct db_conn *conn, struct call *ca
         {9, {LEDGER_SUM_MAX, LEDGER_SUM_MAX, LEDGER_SUM_MAX, LEDGER_SUM_MAX}},
         {9, {0, 0, 0, 1}},
         {999, {0, 0, 0, 0}},
+        {2, {0, -1, 0, 0}}, /* with more debt than the line allows from here on */
+        {2, {-1, 0, 0, 0}},
+        {2, {1, 0, 0, 0}},
     };
     struct ledger_account account = {0};
     int64_t time_us = 0;
     bool moved;
 
     CASES(COUNT_OF(cases));
+    if (call->at == COUNT_OF(cases) - 3)
+        TRY(ledger_repo_credit_line(conn, 2, 10, &moved, err));
     TRY(ledger_repo_move(conn, cases[call->at].tenant, cases[call->at].delta, &moved, &account,
                          &time_us, err));
     tell_number(call->told, "moved", moved);
@@ -241,7 +246,7 @@ static enum err_code step_ledger_repo_insert(struct db_conn *conn, struct call *
     char ref[16];
     struct ledger_view view = {.present = (1U << COLUMN_COUNT) - 1};
 
-    CASES(EMPTY + 5);
+    CASES(EMPTY + 6);
     for (int column = 0; column < COLUMN_COUNT; column++) {
         view.number[column] = number_of(at, column);
         view.text[column] = ledger_view_columns[column].type == COLUMN_IS_TEXT
@@ -266,6 +271,8 @@ static enum err_code step_ledger_repo_insert(struct db_conn *conn, struct call *
         view.number[COLUMN_TENANT] = 999;
     else if (at == EMPTY + 3)
         view.text[COLUMN_REASON] = STR("a\0b");
+    else if (at == EMPTY + 4)
+        view.number[COLUMN_TENANT] = 20; /* which has nothing else */
     return ledger_repo_insert(conn, &view, err);
 }
 
@@ -323,7 +330,7 @@ static enum err_code step_ledger_repo_next_tenant(struct db_conn *conn, struct c
 {
     int64_t id;
 
-    CASES(NUMBERS + 10);
+    CASES(NUMBERS + 40);
     TRY(ledger_repo_next_tenant(
         conn, call->at < NUMBERS ? numbers[call->at] : call->at - NUMBERS, &id, err));
     tell_number(call->told, "id", id);
@@ -380,6 +387,7 @@ static enum err_code step_hold_repo_add(struct db_conn *conn, struct call *call,
         (void)str_copy(row.state, sizeof(row.state), STR("Open"));
     return hold_repo_add(conn,
                          at == TEXTS + 7                 ? 999
+                         : at == TEXTS + 4               ? 30 /* which has nothing else */
                          : at == TEXTS + 5 || at < TEXTS ? 1
                                                          : 2,
                          &row, err);
@@ -398,7 +406,7 @@ static enum err_code step_hold_repo_get(struct db_conn *conn, struct call *call,
     return visit_hold(&row, call->told, err);
 }
 
-/* From every state; some are in another one. */
+/* From every state, some are in another one; then once more, some with another sku. */
 static enum err_code step_hold_repo_change(struct db_conn *conn, struct call *call,
                                            struct err *err)
 {
@@ -409,9 +417,12 @@ static enum err_code step_hold_repo_change(struct db_conn *conn, struct call *ca
                                                  .quantity = number_of(at, 2),
                                                  .unit_price_nano = number_of(at, 3)};
 
-    CASES(TEXTS);
+    CASES(2 * TEXTS);
     (void)str_copy(old.task, sizeof(old.task), text_of(at, 0));
-    (void)str_copy(old.state, sizeof(old.state), str_from(states[at % 5 % 4]));
+    (void)str_copy(old.state, sizeof(old.state),
+                   str_from(states[at < TEXTS ? at % 5 % 4 : (at - TEXTS) / 3 % 4]));
+    if (at >= TEXTS && at % 3 != 0)
+        (void)str_copy(old.charged_sku, sizeof(old.charged_sku), text_of(at - TEXTS, 1));
     (void)str_copy(changed.state, sizeof(changed.state), str_from(states[at / 3 % 4]));
     (void)str_copy(changed.charged_sku, sizeof(changed.charged_sku), text_of(at, 1));
     str_copy_cut(changed.unit, sizeof(changed.unit), text_of(at, 2));
@@ -494,7 +505,7 @@ static enum err_code step_catalogue_repo_each(struct db_conn *conn, struct call 
         READ(price_repo_version), READ(price_repo_currency), READ(price_repo_find),         \
         ROW(ledger_repo_open, "account"), ROW(ledger_repo_credit_line, "account"),          \
         READ(ledger_repo_account), ROW(ledger_repo_lock, "account"),                        \
-        ROW(ledger_repo_move, "account"), ROW(ledger_repo_insert, "ledger"),                \
+        ROW(ledger_repo_insert, "ledger"), ROW(ledger_repo_move, "account"),                \
         ROW(ledger_repo_head, "account"), READ(ledger_repo_by_ref), READ(ledger_repo_each), \
         ROW(ledger_repo_next_event, "account"), READ(ledger_repo_next_tenant),              \
         ROW(hold_repo_add, "hold"), READ(hold_repo_get), ROW(hold_repo_change, "hold"),     \

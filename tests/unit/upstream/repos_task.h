@@ -413,7 +413,7 @@ static enum err_code step_task_list_repo_find(struct db_conn *conn, struct call 
     struct scope scope;
     bool found;
 
-    CASES(TEXTS * 2 * 12);
+    CASES(TEXTS * 2 * 5);
     filter_of(call->at / TEXTS / 2, &scope, &filter);
     TRY(task_list_repo_find(conn, &scope, &filter, any_id_of(call->at, id), &found, &key, err));
     tell_number(call->told, "found", found);
