@@ -59,8 +59,8 @@ static const char *const texts[] = {
     "\xc3\x84",
     "\xc3\xb6",
     "a\xcc\x88",
-    "stra\xc3\x9f"
-    "e",
+    ("stra\xc3\x9f"
+     "e"),
     "strasse",
     "STRASSE",
     "\xc2\x85",
