@@ -265,6 +265,7 @@ enum cut { CUT_NOTHING, CUT_BEFORE, CUT_AFTER, CUT_LATE };
 struct relay {
     int listener, port, server_port;
     atomic_int cut;
+    atomic_int pipes; /* threads */
     atomic_bool stopping, late;
     pthread_t thread;
 };
@@ -322,6 +323,7 @@ static void *relay_pipe(void *ctx)
     }
     (void)close(ends.client);
     (void)close(ends.server);
+    ends.relay->pipes--;
     return NULL;
 }
 
@@ -342,6 +344,7 @@ static void *relay_main(void *ctx)
             free(ends);
             continue;
         }
+        relay->pipes++;
         *ends = (struct pipe_ends){relay, accept(relay->listener, NULL, NULL),
                                    socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         if (connect(ends->server, (struct sockaddr *)&to, sizeof(to)) != 0 ||
@@ -375,7 +378,8 @@ static void relay_stop(struct relay *relay)
     relay->stopping = true;
     (void)pthread_join(relay->thread, NULL);
     (void)close(relay->listener);
-    sys_sleep_us(200000); /* the pipes see it too */
+    while (relay->pipes > 0)
+        sys_sleep_us(10000);
 }
 
 /* The server's URL by way of the relay. */
