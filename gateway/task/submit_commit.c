@@ -34,6 +34,8 @@ enum err_code submit_commit_publish_minted(struct db_conn *conn, void *ctx, stru
     struct create *create = ctx;
 
     TRY(task_repo_load(conn, create->scope, create->twin.task_id, &create->task, err));
+    if (create->task.state == TASK_REFUSED) /* just now: its id is nobody's any more */
+        return attempt_repo_refusal(conn, create->scope, create->twin.task_id, err);
     return create->task.state == TASK_SUBMITTING
                ? task_repo_set_minted_public(conn, create->scope, &create->task, err)
                : ERR_OK;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creates against a real database and a scripted provider: what each outcome does to
  * the task, its hold, its key and the balance, alone and with many at once. */
+#include "gateway/task/submit_parts.h"
+
 #include "tests/unit/task/world.h"
 
 static const struct step refused = {.outcome = PROVIDER_REFUSED,
@@ -763,6 +765,34 @@ static void test_answers_that_come_after_expiry(void)
     }
 }
 
+/* A twin that waited until the deadline asks for the minted id just when the refusal has
+ * been written: that id is nobody's, so it gets the refusal. */
+static void test_a_twin_of_one_that_was_just_refused(void)
+{
+    struct world world;
+    struct task_draft draft = draft_of("{}");
+    struct submit_result result;
+    struct err err = {0};
+
+    world_init(&world, YUAN(100));
+    world_script(&world, refused);
+    CHECK_INT("refused", submit(&world, &draft, &result, &err), ERR_UPSTREAM_REFUSED);
+    struct create create = {
+        .service = &world.service,
+        .scope = &world.scope,
+        .draft = &draft,
+        .twin = {.task_id = world_ask(&world, "SELECT max(id) FROM task", 0)}};
+
+    err = (struct err){0};
+    CHECK_INT(
+        "the twin",
+        db_write(world.db, world.scope.tenant_id, submit_commit_publish_minted, &create, &err),
+        ERR_UPSTREAM_REFUSED);
+    CHECK_INT("nothing was given away",
+              world_ask(&world, "SELECT max(minted_public) FROM task", 0), 0);
+    world_fini(&world);
+}
+
 CHECK_MAIN(CHECK_TEST(test_accepted), CHECK_TEST(test_row_of_a_bare_create),
            CHECK_TEST(test_refused), CHECK_TEST(test_unknown), CHECK_TEST(test_another_account),
            CHECK_TEST(test_deadline_passed_before_sending),
@@ -776,4 +806,5 @@ CHECK_MAIN(CHECK_TEST(test_accepted), CHECK_TEST(test_row_of_a_bare_create),
            CHECK_TEST(test_a_crowd_spends_no_more_than_there_is),
            CHECK_TEST(test_after_the_deadline_the_minted_id_stands_for_all),
            CHECK_TEST(test_a_published_id_never_vanishes),
-           CHECK_TEST(test_answers_that_come_after_expiry))
+           CHECK_TEST(test_answers_that_come_after_expiry),
+           CHECK_TEST(test_a_twin_of_one_that_was_just_refused))
