@@ -16,7 +16,7 @@ static FALLIBLE read_schema(struct db *db, int *ret_version, struct err *err)
 {
     struct db_conn *conn = NULL;
 
-    TRY(db_readers_borrow(db->readers, &conn, err));
+    TRY(db_readers_borrow(db->readers, false, &conn, err));
     enum err_code code = db->engine->schema(conn, ret_version, err);
 
     db_readers_return(db->readers, &conn, code != ERR_OK);
@@ -73,8 +73,10 @@ FALLIBLE db_open(const struct db_options *options, struct db **ret_db, struct er
         chosen.busy_us = BUSY_US;
     TRY(db_readers_new(&chosen, &db->readers, err));
     TRY(check_schema(db, chosen.path, err));
-    if (db_is_shared(db))
+    if (db_is_shared(db)) {
         TRY(pg_clock_start(db->readers, chosen.clock_us, &db->clock, err));
+        TRY(pg_batch_new(db->readers, chosen.busy_us, &db->batch, err));
+    }
     if (!chosen.read_only)
         TRY(start_writers(db, &chosen, err));
     *ret_db = db;
@@ -87,6 +89,7 @@ void db_close(struct db **db)
     if (*db == NULL)
         return;
     pg_clock_stop(&(*db)->clock);
+    pg_batch_free(&(*db)->batch);
     db_readers_free(&(*db)->readers);
     for (int i = 0; i < DB_WRITERS_MAX; i++)
         db_writer_stop(&(*db)->writers[i]);
@@ -208,10 +211,10 @@ static FALLIBLE read_on(struct db *db, bool one, db_fn fn, void *ctx, struct err
     ASSERT(!db_conn_inside());
     /* A server that was restarted has closed every idle connection: once more on a new
      * one, for a read changes nothing. */
-    for (int tries = db_is_shared(db) ? 2 : 1; tries > 0; tries--) {
+    for (int i = 0; i < (db_is_shared(db) ? 2 : 1); i++) {
         struct db_conn *conn = NULL;
 
-        TRY(db_readers_borrow(db->readers, &conn, err));
+        TRY(db_readers_borrow(db->readers, i > 0, &conn, err));
         bool broken = run_read(conn, one, fn, ctx, &code, &failure);
         db_readers_return(db->readers, &conn, broken);
         if (!broken || code != ERR_UNAVAILABLE)
@@ -229,5 +232,10 @@ FALLIBLE db_read(struct db *db, db_fn fn, void *ctx, struct err *err)
 
 FALLIBLE db_read_one(struct db *db, db_fn fn, void *ctx, struct err *err)
 {
+    enum err_code code;
+
+    ASSERT(!db_conn_inside());
+    if (db->batch != NULL && pg_batch_read(db->batch, fn, ctx, &code, err))
+        return code;
     return read_on(db, true, fn, ctx, err);
 }

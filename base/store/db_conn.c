@@ -2,6 +2,7 @@
 /* How a closure runs on a connection of either engine. Transactions are the callers'. */
 #include "base/store/db_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static _Thread_local bool inside_closure;
@@ -9,6 +10,7 @@ static _Thread_local bool inside_closure;
 void db_conn_init(struct db_conn *conn, const struct db_engine *engine)
 {
     conn->engine = engine;
+    conn->memo_count = -1;
 }
 
 void db_conn_close(struct db_conn **conn_ref)
@@ -19,6 +21,7 @@ void db_conn_close(struct db_conn **conn_ref)
         return;
     *conn_ref = NULL;
     db_stmt_drop_cache(conn);
+    free(conn->memos);
     conn->engine->close(conn);
 }
 
@@ -28,7 +31,7 @@ void db_conn_note(struct db_conn *conn, const struct err *err)
         conn->failed = *err;
 }
 
-FALLIBLE db_conn_run(struct db_conn *conn, db_fn fn, void *ctx, struct err *err)
+static FALLIBLE run(struct db_conn *conn, db_fn fn, void *ctx, struct err *err)
 {
     memset(&conn->failed, 0, sizeof(conn->failed));
     conn->engine_failed = false;
@@ -49,6 +52,15 @@ FALLIBLE db_conn_run(struct db_conn *conn, db_fn fn, void *ctx, struct err *err)
         return err_detail(err, ERR_INTERNAL, "a closure kept a statement");
     if (code != ERR_OK && err->code != code)
         return err_set(err, code, "%s", err_text(code));
+    return code;
+}
+
+FALLIBLE db_conn_run(struct db_conn *conn, db_fn fn, void *ctx, struct err *err)
+{
+    enum err_code code = run(conn, fn, ctx, err);
+
+    if (code != ERR_OK)
+        db_memo_forget(conn);
     return code;
 }
 

@@ -8,6 +8,8 @@
 
 #include "base/store/store.h"
 
+#include <stddef.h>
+
 /* Writers alone may write; readers are query-only; a tool is a short-lived connection of
  * a migration or a copy. */
 enum db_role { DB_ROLE_WRITER, DB_ROLE_READER, DB_ROLE_TOOL };
@@ -27,6 +29,16 @@ struct db_conn {
     bool trusted;             /* SQLite: the authorizer lets everything through */
     bool one;                 /* db_read_one: a second statement fails */
     int64_t begun;            /* statements since the closure began */
+    int memo_count;           /* of memos; -1: it is no writer's */
+    struct db_memo *memos;    /* DB_MEMOS of them, once one was asked for */
+};
+
+/* Enough for the tenants of one group. */
+enum { DB_MEMOS = 128 };
+struct db_memo {
+    const void *kind;
+    int64_t key;
+    _Alignas(max_align_t) char bytes[DB_MEMO_BYTES];
 };
 
 /* A bound text whose bytes are no UTF-8, mended. */
@@ -85,8 +97,10 @@ struct db_engine {
     const char *(*bind_blob)(struct db_stmt *stmt, int position, const void *bytes, size_t len);
     const char *(*bind_null)(struct db_stmt *stmt, int position);
     enum db_step (*step)(struct db_stmt *stmt, struct err *err);
-    /* otherwise: NULL, or what to say unless one row was changed. */
-    FALLIBLE (*run)(struct db_stmt *stmt, const char *otherwise, struct err *err);
+    /* otherwise: NULL, or what to say unless one row was changed; number: NULL, or where the
+     * one column of that row goes. */
+    FALLIBLE(*run)
+    (struct db_stmt *stmt, int64_t *number, const char *otherwise, struct err *err);
     int64_t (*changes)(struct db_stmt *stmt);
     int (*columns)(struct db_stmt *stmt);
     int64_t (*get_i64)(struct db_stmt *stmt, int column);
@@ -112,6 +126,9 @@ void db_conn_note(struct db_conn *conn, const struct err *err);
 /* Runs a closure, without transaction: its own code, or that of a statement which
  * failed unnoticed, or ERR_INTERNAL when it kept a statement. */
 FALLIBLE db_conn_run(struct db_conn *conn, db_fn fn, void *ctx, struct err *err);
+/* A writer's transaction begins: nothing is remembered, and from now on it can be.
+ * (db_memo.c) */
+void db_memo_begin(struct db_conn *conn);
 /* True on a thread that is inside a closure. */
 bool db_conn_inside(void);
 /* Gives back what a closure left borrowed; true when there was something. (db_stmt.c) */
@@ -193,8 +210,9 @@ FALLIBLE db_readers_new(const struct db_options *options, struct db_readers **re
                         struct err *err);
 /* Accepts NULL. No reader may be out. */
 void db_readers_free(struct db_readers **readers);
-/* A connection, waiting at most busy_us. */
-FALLIBLE db_readers_borrow(struct db_readers *readers, struct db_conn **ret_conn,
+/* A connection, waiting at most busy_us; fresh: a new one, for a server that was restarted
+ * has ended the others. */
+FALLIBLE db_readers_borrow(struct db_readers *readers, bool fresh, struct db_conn **ret_conn,
                            struct err *err);
 /* broken: it is closed and another will be opened in its place. */
 void db_readers_return(struct db_readers *readers, struct db_conn **conn, bool broken);
@@ -208,6 +226,7 @@ struct db {
     struct db_writer *writers[DB_WRITERS_MAX]; /* none when read-only */
     int writer_count;
     struct pg_clock *clock; /* PostgreSQL */
+    struct pg_batch *batch; /* likewise */
 };
 
 /* db_migrate.c ------------------------------------------------------------------- */

@@ -110,7 +110,7 @@ static void pass_on(struct db_readers *readers, struct db_conn *conn)
     lock_drop(&readers->lock);
 }
 
-FALLIBLE db_readers_borrow(struct db_readers *readers, struct db_conn **ret_conn,
+FALLIBLE db_readers_borrow(struct db_readers *readers, bool fresh, struct db_conn **ret_conn,
                            struct err *err)
 {
     struct ticket ticket = {0};
@@ -135,7 +135,8 @@ FALLIBLE db_readers_borrow(struct db_readers *readers, struct db_conn **ret_conn
         return err_set(err, ERR_BUSY, "too many requests are reading, try again");
 
     const struct db_engine *engine = db_engine_of(readers->path);
-    if (ticket.conn != NULL && engine->is_alive != NULL && !engine->is_alive(ticket.conn))
+    if (ticket.conn != NULL &&
+        (fresh || (engine->is_alive != NULL && !engine->is_alive(ticket.conn))))
         db_conn_close(&ticket.conn);
     if (ticket.conn == NULL) {
         enum err_code code = engine->open(&readers->options, DB_ROLE_READER, &ticket.conn, err);

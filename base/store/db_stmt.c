@@ -277,16 +277,28 @@ enum db_step db_step(struct db_stmt *stmt, struct err *err)
     return step;
 }
 
+static FALLIBLE run(struct db_stmt *stmt, int64_t *number, const char *otherwise,
+                    struct err *err)
+{
+    TRY(step_begin(stmt, err));
+    stmt->ended = true;
+    return stmt->conn->engine->run(stmt, number, otherwise, err);
+}
+
 FALLIBLE db_run(struct db_stmt *stmt, struct err *err)
 {
-    return db_run_one(stmt, NULL, err);
+    return run(stmt, NULL, NULL, err);
 }
 
 FALLIBLE db_run_one(struct db_stmt *stmt, const char *otherwise, struct err *err)
 {
-    TRY(step_begin(stmt, err));
-    stmt->ended = true;
-    return stmt->conn->engine->run(stmt, otherwise, err);
+    return run(stmt, NULL, otherwise, err);
+}
+
+FALLIBLE db_run_i64(struct db_stmt *stmt, int64_t *number, const char *otherwise,
+                    struct err *err)
+{
+    return run(stmt, number, otherwise, err);
 }
 
 enum err_code db_stmt_not_one(struct db_conn *conn, const char *otherwise, struct err *err)

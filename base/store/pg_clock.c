@@ -49,7 +49,7 @@ static FALLIBLE measure(struct pg_clock *clock, struct reading *ret_reading, str
     bool measured = false;
     enum err_code code = ERR_OK;
 
-    TRY(db_readers_borrow(clock->readers, &conn, err));
+    TRY(db_readers_borrow(clock->readers, false, &conn, err));
     for (int i = 0; i < LOOKS && code == ERR_OK; i++) {
         int64_t before_us = sys_boot_us(), server_us = 0;
 

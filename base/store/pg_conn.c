@@ -136,6 +136,24 @@ static FALLIBLE read_answer(struct pg_conn *conn, const struct pg_pending *pendi
     return ERR_OK;
 }
 
+/* The rows of a statement that nobody steps. */
+static FALLIBLE take_rows(struct pg_conn *conn, const struct pg_pending *pending,
+                          const PGresult *answer, struct err *err)
+{
+    int64_t number;
+
+    if (pending->number == NULL)
+        return PQntuples(answer) == 0
+                   ? ERR_OK
+                   : db_stmt_refuse(&conn->base, "a row nobody asked for", pending->sql, err);
+    if (PQntuples(answer) != 1)
+        return db_stmt_not_one(&conn->base, pending->otherwise, err);
+    if (!pg_stmt_number(answer, 0, 0, &number))
+        return db_stmt_refuse(&conn->base, "a column is no integer", pending->sql, err);
+    *pending->number = number;
+    return ERR_OK;
+}
+
 /* Takes one answer in; ERR_OK for what was only skipped after another's failure. */
 static FALLIBLE take_answer(struct pg_conn *conn, const struct pg_pending *pending,
                             PGresult *answer, struct err *err)
@@ -154,8 +172,8 @@ static FALLIBLE take_answer(struct pg_conn *conn, const struct pg_pending *pendi
             conn->failed_call = pending->call;
         break;
     case PGRES_TUPLES_OK:
-        if (pending->kind == PG_RUN && PQntuples(answer) > 0)
-            code = db_stmt_refuse(&conn->base, "a row nobody asked for", pending->sql, err);
+        if (pending->kind == PG_RUN)
+            code = take_rows(conn, pending, answer, err);
         if (code != ERR_OK && conn->failed_call < 0)
             conn->failed_call = pending->call;
         break;

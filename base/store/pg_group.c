@@ -232,6 +232,7 @@ static enum outcome run_once(struct db_writer *writer, struct db_call **calls, i
     int good;
 
     pg_conn_forget(conn);
+    db_memo_begin(writer->conn);
     pg_conn_verb(conn, PG_VERB_BEGIN);
     queue_locks(conn, calls, count);
     if (run_closures(writer, calls, count, &good, err) != ERR_OK) {

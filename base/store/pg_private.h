@@ -48,6 +48,7 @@ struct pg_pending {
     bool is_commit;
     const char *sql;
     const char *otherwise; /* what is wrong unless it changed one row; NULL: nothing */
+    int64_t *number;       /* where that row's column goes; NULL: it has none */
 };
 
 enum {
@@ -58,6 +59,7 @@ enum {
 struct pg_conn {
     struct db_conn base;
     PGconn *pg;
+    struct pg_batch *batch; /* which sends its statements; NULL: it does so itself */
     enum db_role role;
     bool lost;       /* the connection is of no use any more */
     bool retry;      /* the first failure since pg_conn_forget passes by itself */
@@ -143,8 +145,30 @@ FALLIBLE pg_shape_of(struct pg_conn *conn, const char *sql, const struct pg_shap
 
 /* pg_stmt.c ----------------------------------------------------------------------- */
 
+/* An integer of a binary result; NULL is 0. False for a column that is none. */
+bool pg_stmt_number(const PGresult *result, int row, int column, int64_t *ret_number);
 /* Takes the answer to a pending prepare, run or step; NULL: there will be none. */
 void pg_stmt_answer(const struct pg_pending *pending, PGresult *result);
+
+/* Queues one execution of another connection's statement on this one; its rows are that
+ * statement's, when the queue has been flushed. */
+FALLIBLE pg_stmt_send(struct pg_conn *conn, struct pg_stmt *stmt, struct err *err);
+bool pg_stmt_has_rows(const struct pg_stmt *stmt);
+
+/* pg_batch.c: reads of one statement --------------------------------------------------- */
+
+/* The readers outlive it; busy_us is how long a read waits for its turn. */
+struct pg_batch;
+FALLIBLE pg_batch_new(struct db_readers *readers, int64_t busy_us, struct pg_batch **ret_batch,
+                      struct err *err);
+/* Accepts NULL. No closure may be running. */
+void pg_batch_free(struct pg_batch **batch);
+/* Runs a closure of one statement. False when that was not possible, or failed in a way
+ * that may pass: it is to be run on a connection of its own. */
+bool pg_batch_read(struct pg_batch *batch, db_fn fn, void *ctx, enum err_code *ret_code,
+                   struct err *err);
+/* For pg_stmt.c: executes the statement; its rows are there on ERR_OK. */
+enum err_code pg_batch_ask(struct pg_batch *batch, struct pg_stmt *stmt, struct err *err);
 
 /* pg_group.c: transactions of the writers ------------------------------------------- */
 

@@ -137,33 +137,62 @@ void pg_stmt_answer(const struct pg_pending *pending, PGresult *result)
     PQclear(result);
 }
 
-/* Queues one execution, and its preparation when that is still to come. */
-static void queue(struct pg_stmt *st, bool wants_rows, const char *otherwise)
+/* Queues one execution by prototype's name, and its preparation when that is still to come. */
+static void queue(struct pg_conn *conn, struct pg_stmt *prototype, struct pg_stmt *st,
+                  struct pg_pending pending)
 {
     static const int binary[DB_PARAMETERS_MAX] = {
         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    struct pg_conn *conn = pg_conn_of(st->base.conn);
-    struct pg_stmt *prototype = st->prototype;
-    struct pg_pending pending = {.kind = PG_PREPARE, .sql = st->base.sql};
+    struct pg_pending prepare = {.kind = PG_PREPARE, .sql = st->base.sql, .stmt = prototype};
     struct err ignored; /* noted on the connection */
 
-    pending.stmt = prototype;
-    if (prototype->prepared == UNPREPARED && pg_conn_note(conn, &pending)) {
+    if (prototype->prepared == UNPREPARED && pg_conn_note(conn, &prepare)) {
         prototype->prepared = PREPARING;
         if (PQsendPrepare(conn->pg, prototype->name, st->base.sql, st->base.parameters,
                           st->shape->types) != 1)
             (void)pg_error_lost(conn, PQerrorMessage(conn->pg), &ignored);
     }
     pending.stmt = st;
-    pending.kind = wants_rows ? PG_STEP : PG_RUN;
+    pending.sql = st->base.sql;
     pending.run = ++st->runs;
-    pending.otherwise = otherwise;
     if (pg_conn_note(conn, &pending) &&
         PQsendQueryPrepared(conn->pg, prototype->name, st->base.parameters, st->values,
                             st->lengths, binary, 1) != 1)
         (void)pg_error_lost(conn, PQerrorMessage(conn->pg), &ignored);
+}
+
+FALLIBLE pg_stmt_send(struct pg_conn *conn, struct pg_stmt *stmt, struct err *err)
+{
+    CLEANUP(db_done) struct db_stmt *prototype = NULL;
+
+    TRY(db_prepare(&conn->base, stmt->base.sql, &prototype, err));
+    queue(conn, of(prototype), stmt, (struct pg_pending){.kind = PG_STEP});
+    return conn->lost ? pg_error_lost(conn, "the connection was lost before", err) : ERR_OK;
+}
+
+bool pg_stmt_has_rows(const struct pg_stmt *stmt)
+{
+    return stmt->result != NULL;
+}
+
+/* Sends all that waits, with this one at the end. */
+static FALLIBLE execute(struct pg_stmt *st, struct err *err)
+{
+    struct pg_conn *conn = pg_conn_of(st->base.conn);
+
+    if (conn->batch != NULL) {
+        enum err_code code = pg_batch_ask(conn->batch, st, err);
+
+        if (code != ERR_OK) {
+            conn->base.engine_failed = true;
+            db_conn_note(&conn->base, err);
+        }
+        return code;
+    }
+    queue(conn, st->prototype, st, (struct pg_pending){.kind = PG_STEP});
+    return pg_conn_flush(conn, err);
 }
 
 static enum db_step step(struct db_stmt *stmt, struct err *err)
@@ -172,8 +201,7 @@ static enum db_step step(struct db_stmt *stmt, struct err *err)
 
     if (st->result == NULL) {
         st->row = -1;
-        queue(st, true, NULL);
-        if (pg_conn_flush(pg_conn_of(stmt->conn), err) != ERR_OK)
+        if (execute(st, err) != ERR_OK)
             return DB_FAIL;
         if (st->result == NULL) { /* skipped, because one before it failed */
             *err = stmt->conn->failed;
@@ -184,9 +212,11 @@ static enum db_step step(struct db_stmt *stmt, struct err *err)
     return ++st->row < PQntuples(st->result) ? DB_ROW : DB_DONE;
 }
 
-static FALLIBLE run(struct db_stmt *stmt, const char *otherwise, struct err *err)
+static FALLIBLE run(struct db_stmt *stmt, int64_t *number, const char *otherwise,
+                    struct err *err)
 {
-    queue(of(stmt), false, otherwise);
+    queue(pg_conn_of(stmt->conn), of(stmt)->prototype, of(stmt),
+          (struct pg_pending){.kind = PG_RUN, .number = number, .otherwise = otherwise});
     return pg_conn_of(stmt->conn)->lost
                ? pg_error_lost(pg_conn_of(stmt->conn), "the connection was lost before", err)
                : ERR_OK;
@@ -213,31 +243,41 @@ static int columns(struct db_stmt *stmt)
                : 0;
 }
 
+bool pg_stmt_number(const PGresult *result, int row, int column, int64_t *ret_number)
+{
+    const char *bytes = PQgetvalue(result, row, column);
+    uint64_t wide;
+    uint32_t narrow;
+
+    *ret_number = 0;
+    if (PQgetisnull(result, row, column))
+        return true;
+    switch (PQftype(result, column)) {
+    case PG_INT8:
+        memcpy(&wide, bytes, 8);
+        *ret_number = (int64_t)__builtin_bswap64(wide);
+        return true;
+    case PG_INT4:
+        memcpy(&narrow, bytes, 4);
+        *ret_number = (int32_t)__builtin_bswap32(narrow);
+        return true;
+    case PG_BOOL:
+        *ret_number = bytes[0] != 0;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static int64_t get_i64(struct db_stmt *stmt, int column)
 {
     const struct pg_stmt *st = of(stmt);
     struct err ignored;
+    int64_t number;
 
-    if (PQgetisnull(st->result, st->row, column))
-        return 0;
-    const char *bytes = PQgetvalue(st->result, st->row, column);
-    uint64_t value = 0;
-
-    switch (PQftype(st->result, column)) {
-    case PG_INT8:
-        memcpy(&value, bytes, 8);
-        return (int64_t)__builtin_bswap64(value);
-    case PG_INT4: {
-        uint32_t narrow;
-        memcpy(&narrow, bytes, 4);
-        return (int32_t)__builtin_bswap32(narrow);
-    }
-    case PG_BOOL:
-        return bytes[0] != 0;
-    default:
+    if (!pg_stmt_number(st->result, st->row, column, &number))
         (void)!db_stmt_refuse(stmt->conn, "a column is no integer", stmt->sql, &ignored);
-        return 0;
-    }
+    return number;
 }
 
 static struct str get_text(struct db_stmt *stmt, int column)

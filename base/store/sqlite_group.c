@@ -89,6 +89,7 @@ static FALLIBLE begin(struct db_writer *writer, struct err *err)
 {
     int result = sqlite_conn_verb(writer->conn, SQLITE_VERB_BEGIN_WRITE);
 
+    db_memo_begin(writer->conn);
     if (result == SQLITE_OK)
         return ERR_OK;
     (void)sqlite_conn_error(writer->conn, result, "BEGIN IMMEDIATE", err);

@@ -143,8 +143,30 @@ static enum db_step step(struct db_stmt *stmt, struct err *err)
     return DB_FAIL;
 }
 
-static FALLIBLE run(struct db_stmt *stmt, const char *otherwise, struct err *err)
+static FALLIBLE run_number(struct db_stmt *stmt, int64_t *number, const char *otherwise,
+                           struct err *err)
 {
+    int rows = 0;
+
+    for (;;) {
+        switch (step(stmt, err)) {
+        case DB_ROW:
+            *number = sqlite3_column_int64(of(stmt)->stmt, 0);
+            rows++;
+            break;
+        case DB_DONE:
+            return rows == 1 ? ERR_OK : db_stmt_not_one(stmt->conn, otherwise, err);
+        case DB_FAIL:
+            return err->code;
+        }
+    }
+}
+
+static FALLIBLE run(struct db_stmt *stmt, int64_t *number, const char *otherwise,
+                    struct err *err)
+{
+    if (number != NULL)
+        return run_number(stmt, number, otherwise, err);
     switch (step(stmt, err)) {
     case DB_DONE:
         return otherwise == NULL || stmt->changes == 1

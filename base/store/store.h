@@ -85,6 +85,17 @@ FALLIBLE db_schema_of(const char *path, int *ret_version, struct err *err);
 /* Schema version of this program. */
 int db_schema_version(void);
 
+/* db_memo.c ------------------------------------------------------------ */
+
+/* Memory of a writer's transaction: what one closure read or wrote of a row, the closures
+ * after it need not read again. size bytes for what kind (a constant's address) and key
+ * name, zeroed when they are new; emptied when a transaction begins and when a closure
+ * fails. NULL when there is no room, and for readers: read the row then. Who writes the row
+ * by other ways in the same closure calls db_memo_forget. */
+enum { DB_MEMO_BYTES = 160 };
+void *db_memo(struct db_conn *conn, const void *kind, int64_t key, size_t size);
+void db_memo_forget(struct db_conn *conn);
+
 /* db_stmt.c ------------------------------------------------------------ */
 
 enum db_step { DB_ROW, DB_DONE, DB_FAIL };
@@ -114,6 +125,11 @@ FALLIBLE db_run(struct db_stmt *stmt, struct err *err);
  * ERR_CONFLICT and this constant text in the detail. Cheaper than asking db_changes, for
  * nobody waits. */
 FALLIBLE db_run_one(struct db_stmt *stmt, const char *otherwise, struct err *err);
+/* Likewise for one that returns one row of one integer, which is in *number by the time
+ * that db_write returns ERR_OK; number is nothing on the closure's stack. ERR_CONFLICT
+ * with this text unless there is one row. */
+FALLIBLE db_run_i64(struct db_stmt *stmt, int64_t *number, const char *otherwise,
+                    struct err *err);
 /* Rows changed by the last insert, update or delete of this statement. */
 int64_t db_changes(struct db_stmt *stmt);
 /* Columns count from 0; text and bytes are valid until the next step. */

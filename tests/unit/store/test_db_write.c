@@ -29,6 +29,27 @@ struct work {
     struct gate *hold;
 };
 
+/* What is remembered of the rows is what they are, whoever failed meanwhile. */
+static enum err_code check_memo(struct db_conn *conn, int64_t number, struct err *err)
+{
+    static const char sql[] = "SELECT COUNT(*) FROM t";
+    static const char kind, other;
+    int64_t *memo = db_memo(conn, &kind, 1, 2 * sizeof(*memo)), count = 0;
+
+    if (number < 0) /* of a test without neighbours */
+        return ERR_OK;
+    TRY(db_stmt_number(conn, sql, &count, err));
+    CHECK_TRUE("a writer has room", memo != NULL);
+    CHECK_TRUE("the same", db_memo(conn, &kind, 1, 8) == (void *)memo);
+    CHECK_TRUE("another key", db_memo(conn, &kind, 2, 8) != (void *)memo);
+    CHECK_TRUE("another kind", db_memo(conn, &other, 1, 8) != (void *)memo);
+    if (memo[0] != 0)
+        CHECK_INT("remembered", memo[1], count);
+    memo[0] = 1;
+    memo[1] = count + 1;
+    return ERR_OK;
+}
+
 static enum err_code work_fn(struct db_conn *conn, void *ctx, struct err *err)
 {
     static const char insert[] = "INSERT INTO t (a) VALUES ($1)";
@@ -38,6 +59,7 @@ static enum err_code work_fn(struct db_conn *conn, void *ctx, struct err *err)
     CLEANUP(db_done) struct db_stmt *bad = NULL;
 
     work->runs++;
+    TRY(check_memo(conn, work->number, err));
     TRY(db_prepare(conn, insert, &st, err));
     db_bind_i64(st, 1, work->number);
     TRY(db_run(st, err));

@@ -184,23 +184,42 @@ static void test_fates(void)
 
 /* ---- who waits for whom --------------------------------------------------------------- */
 
-/* Reads, then writes what it computed: right only if nobody comes in between. */
+/* Reads, unless a closure before it in the transaction has, then writes what it computed:
+ * right only if nobody comes in between, and if what is remembered is so. */
 static enum err_code add_one(struct db_conn *conn, void *ctx, struct err *err)
 {
     static const char read[] = "SELECT v FROM t WHERE k = $1";
     static const char write[] = "UPDATE t SET v = $2 WHERE k = $1";
+    static const char kind;
     const int64_t *key = ctx;
+    struct {
+        bool known;
+        int64_t v;
+    } *memo = db_memo(conn, &kind, *key, sizeof(*memo)), fresh = {0};
     CLEANUP(db_done) struct db_stmt *st = NULL;
     CLEANUP(db_done) struct db_stmt *up = NULL;
 
-    TRY(db_prepare(conn, read, &st, err));
-    db_bind_i64(st, 1, *key);
-    if (db_step(st, err) != DB_ROW)
-        return err->code;
+    if (memo == NULL)
+        memo = (void *)&fresh;
+    if (!memo->known) {
+        TRY(db_prepare(conn, read, &st, err));
+        db_bind_i64(st, 1, *key);
+        if (db_step(st, err) != DB_ROW)
+            return err->code;
+        memo->v = db_get_i64(st, 0);
+        memo->known = true;
+    }
     TRY(db_prepare(conn, write, &up, err));
     db_bind_i64(up, 1, *key);
-    db_bind_i64(up, 2, db_get_i64(st, 0) + 1);
+    db_bind_i64(up, 2, ++memo->v);
     return db_run_one(up, "no such row", err);
+}
+
+/* Has written, and remembered, what is taken back. */
+static enum err_code add_one_in_vain(struct db_conn *conn, void *ctx, struct err *err)
+{
+    TRY(add_one(conn, ctx, err));
+    return err_set(err, ERR_BALANCE, "no");
 }
 
 static enum err_code add_one_to_all(struct db_conn *conn, void *ctx, struct err *err)
@@ -229,6 +248,9 @@ static void *add_many(void *ctx)
             CHECK_OK("all", db_write(hand->db, DB_ALL, add_one_to_all, NULL, &err), &err);
         else
             CHECK_OK("one", db_write(hand->db, key, add_one, &key, &err), &err);
+        if (i % 8 == hand->number)
+            CHECK_INT("none", db_write(hand->db, key, add_one_in_vain, &key, &err),
+                      ERR_BALANCE);
     }
     return NULL;
 }
@@ -252,6 +274,164 @@ static void test_lanes_of_two_gateways(void)
         (void)pthread_join(hands[i].thread, NULL);
     CHECK_INT("nothing was overwritten", ask(server.db, "SELECT CAST(sum(v) AS bigint) FROM t"),
               (THREADS - 1) * ROUNDS + TENANTS * ROUNDS);
+    db_close(&other);
+    server_fini(&server);
+}
+
+/* ---- numbers that come later ----------------------------------------------------------- */
+
+struct later {
+    const char *sql;
+    int64_t number;
+};
+
+static enum err_code later_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct later *later = ctx;
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, later->sql, &st, err));
+    return db_run_i64(st, &later->number, "not one row", err);
+}
+
+static void test_later(void)
+{
+    static const struct {
+        const char *sql;
+        enum err_code code;
+        int64_t number;
+    } rows[] = {
+        {"UPDATE t SET v = 7 WHERE k = 2 RETURNING v + 1", ERR_OK, 8},
+        {"UPDATE t SET v = NULL WHERE k = 2 RETURNING v", ERR_CONFLICT, -1},
+        {"UPDATE t SET v = 7 WHERE k = -1 RETURNING v", ERR_CONFLICT, -1},
+        {"UPDATE t SET v = 7 WHERE k < 3 RETURNING v", ERR_CONFLICT, -1},
+        {"UPDATE t SET v = 7 WHERE k = 2 RETURNING s || 'x'", ERR_OK, 0},
+        {"UPDATE t SET v = 7 WHERE k = 2 RETURNING 'x'", ERR_INTERNAL, -1},
+    };
+    struct server server;
+
+    server_init(&server);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct later later = {rows[i].sql, -1};
+        struct work work = {.key = 500 + (int64_t)i};
+        struct db_job jobs[] = {{.lane = 1, .fn = work_steps, .ctx = &work},
+                                {.lane = 1, .fn = later_steps, .ctx = &later}};
+
+        db_write_jobs(server.db, jobs, COUNT_OF(jobs));
+        CHECK_INT("a neighbour", jobs[0].code, ERR_OK);
+        CHECK_INT(rows[i].sql, jobs[1].code, rows[i].code);
+        CHECK_INT(rows[i].sql, later.number, rows[i].number);
+    }
+    CHECK_INT("undone", ask(server.db, "SELECT v FROM t WHERE k = 1"), 0);
+    server_fini(&server);
+}
+
+/* ---- reads that share a connection ------------------------------------------------------- */
+
+enum { READS = 300, READ_THREADS = 24 };
+
+/* One row in three is not there; every ninth question is one that fails. */
+struct question {
+    int64_t key, answer;
+    char text[16];
+    bool bad, found;
+};
+
+static enum err_code question_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    static const char good[] =
+        "SELECT $1 * 2, 'k' || CAST($1 AS text) FROM t WHERE k = $1 AND $2 = 'x'";
+    static const char bad[] = "SELECT 1 / ($1 - $1), $2 FROM t";
+    struct question *question = ctx;
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    question->found = false;
+    TRY(db_prepare(conn, question->bad ? bad : good, &st, err));
+    db_bind_i64(st, 1, question->key);
+    db_bind_text(st, 2, STR("x"));
+    switch (db_step(st, err)) {
+    case DB_ROW:
+        question->found = true;
+        question->answer = db_get_i64(st, 0);
+        db_copy_text(st, 1, question->text, sizeof(question->text));
+        return db_step(st, err) == DB_DONE ? ERR_OK : ERR_INTERNAL;
+    case DB_DONE:
+        return ERR_OK;
+    case DB_FAIL:
+        break;
+    }
+    return err->code;
+}
+
+static enum err_code two_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    TRY(question_steps(conn, ctx, err));
+    return question_steps(conn, ctx, err);
+}
+
+static void *ask_many(void *ctx)
+{
+    const struct hand *hand = ctx;
+
+    for (int i = 0; i < READS; i++) {
+        struct question question = {.key = 1 + (hand->number + i) % 8,
+                                    .bad = (hand->number + i) % 9 == 0};
+        struct err err = {0};
+        char want[16];
+        enum err_code code = db_read_one(hand->db, question_steps, &question, &err);
+
+        if (question.bad) {
+            CHECK_TRUE("its own failure", code != ERR_OK);
+            continue;
+        }
+        CHECK_OK("read", code, &err);
+        CHECK_INT("found", question.found, question.key <= 5);
+        (void)snprintf(want, sizeof(want), "k%d", (int)question.key);
+        if (question.found) {
+            CHECK_INT("its own row", question.answer, 2 * question.key);
+            CHECK_TEXT("its own row", question.text, want);
+        }
+    }
+    return NULL;
+}
+
+static enum err_code kill_others(struct db_conn *conn, void *ctx, struct err *err)
+{
+    int64_t *count = ctx;
+
+    return db_stmt_number(conn,
+                          "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                          " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+                          count, err);
+}
+
+static void test_reads_together(void)
+{
+    struct server server;
+    struct hand hands[READ_THREADS];
+    struct question question = {.key = 1};
+    struct err err = {0};
+
+    server_init(&server);
+    struct db *other = open_path(server.path, 0);
+
+    CHECK_INT("two statements", db_read_one(server.db, two_steps, &question, &err),
+              ERR_INTERNAL);
+    for (int i = 0; i < READ_THREADS; i++) {
+        hands[i] = (struct hand){.db = server.db, .number = i};
+        CHECK_OK("thread",
+                 lock_thread(&hands[i].thread, "hand", 1 << 19, ask_many, &hands[i], &err),
+                 &err);
+    }
+    /* Whose every try met another end of the connection would be told. */
+    for (int i = 0; i < 2; i++) {
+        int64_t count = 0;
+
+        sys_sleep_us(50000 + i * 600000);
+        CHECK_OK("terminate", db_read(other, kill_others, &count, &err), &err);
+    }
+    for (int i = 0; i < READ_THREADS; i++)
+        (void)pthread_join(hands[i].thread, NULL);
     db_close(&other);
     server_fini(&server);
 }
@@ -462,16 +642,6 @@ static void test_commit_that_comes_late(void)
     db_close(&db);
     relay_stop(&relay);
     server_fini(&server);
-}
-
-static enum err_code kill_others(struct db_conn *conn, void *ctx, struct err *err)
-{
-    int64_t *count = ctx;
-
-    return db_stmt_number(conn,
-                          "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                          " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-                          count, err);
 }
 
 static void test_terminated_between(void)
@@ -743,6 +913,7 @@ static void test_clock(void)
 #endif
 
 CHECK_MAIN(CHECK_TEST(test_fates), CHECK_TEST(test_lanes_of_two_gateways),
+           CHECK_TEST(test_later), CHECK_TEST(test_reads_together),
            CHECK_TEST(test_commit_without_answer), CHECK_TEST(test_commit_that_comes_late),
            CHECK_TEST(test_terminated_between), CHECK_TEST(test_terminated_inside),
            CHECK_TEST(test_terminated_all_the_time), CHECK_TEST(test_refused_urls),
