@@ -80,6 +80,10 @@ FALLIBLE price_currency(struct db_conn *conn, struct str book, int64_t version, 
 /* The most specific row that matches. ERR_UNAVAILABLE ("no price") when none does. */
 FALLIBLE price_find(struct db_conn *conn, struct str book, int64_t version,
                     const struct price_key *key, struct price_row *ret_row, struct err *err);
+/* Likewise of the version in force at a moment, and without that too. In one statement, for
+ * db_read_one. */
+FALLIBLE price_find_at(struct db_conn *conn, struct str book, int64_t at_us,
+                       const struct price_key *key, struct price_row *ret_row, struct err *err);
 /* What quantity costs by the row: tokens, or milliseconds. */
 FALLIBLE price_cost(const struct price_row *row, int64_t tokens, int64_t output_ms,
                     struct money *ret_cost, struct err *err);
@@ -160,9 +164,6 @@ FALLIBLE ledger_each(struct db_conn *conn, const struct scope *scope, int64_t af
                      enum err_code (*visit)(const struct ledger_entry *entry, void *ctx,
                                             struct err *err),
                      void *ctx, struct err *err);
-/* Counts the tenant's events on: account.event_seq is the number of the next one, until
- * the transaction ends. ERR_CONFLICT without an account. */
-FALLIBLE ledger_next_event(struct db_conn *conn, int64_t tenant_id, struct err *err);
 
 /* ledger_verify.c ------------------------------------------------------ */
 

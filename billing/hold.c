@@ -202,9 +202,10 @@ static FALLIBLE extend_hold(struct db_conn *conn, const struct scope *scope,
 {
     int64_t extra = charge->charge.nano - row->amount_nano;
     struct ledger_account account;
+    int64_t last_us;
     bool any = false;
 
-    TRY(ledger_repo_lock(conn, scope->tenant_id, &any, &account, err));
+    TRY(ledger_repo_begin(conn, scope->tenant_id, &any, &account, &last_us, err));
     if (!any)
         return err_set(err, ERR_NOT_FOUND, "the tenant has no account");
 

@@ -105,6 +105,7 @@ FALLIBLE ledger_book(struct db_conn *conn, const struct scope *scope, enum ledge
                                  .amount_nano = amount.nano};
     struct ledger_entry first = {0};
     struct ledger_account account;
+    int64_t last_us;
     bool any = false;
 
     TRY(check_booking(kind, amount.nano, err));
@@ -112,8 +113,7 @@ FALLIBLE ledger_book(struct db_conn *conn, const struct scope *scope, enum ledge
     TRY(take_text(entry.ref, sizeof(entry.ref), ref, "ref", err));
     TRY(take_text(entry.reason, sizeof(entry.reason), reason, "reason", err));
 
-    /* Two bookings with one ref meet at the account row, then at its first entry. */
-    TRY(ledger_repo_lock(conn, scope->tenant_id, &any, &account, err));
+    TRY(ledger_repo_begin(conn, scope->tenant_id, &any, &account, &last_us, err));
     if (!any)
         return no_account(err);
     if (ref.len > 0)
@@ -130,44 +130,64 @@ FALLIBLE ledger_book(struct db_conn *conn, const struct scope *scope, enum ledge
     return ERR_OK;
 }
 
-/* No row was moved: finds out why. */
-static enum err_code explain_refusal(struct db_conn *conn, const struct ledger_entry *entry,
-                                     const int64_t delta[LEDGER_SIDE_COUNT], struct err *err)
+static enum err_code too_little(const struct ledger_account *account, int64_t need_nano,
+                                struct err *err)
 {
-    struct ledger_account account;
-    bool any = false;
+    char need[MONEY_TEXT_MAX], have[MONEY_TEXT_MAX];
 
-    TRY(ledger_repo_account(conn, entry->tenant_id, &any, &account, err));
-    if (!any)
-        return no_account(err);
+    money_text((struct money){need_nano}, need);
+    money_text((struct money){account->available_nano}, have);
+    (void)err_set(err, ERR_BALANCE, "this needs %s %s, available is %s %s", need,
+                  account->currency, have, account->currency);
+    err->need_nano = need_nano;
+    err->have_nano = account->available_nano;
+    memcpy(err->currency, account->currency, sizeof(err->currency));
+    return ERR_BALANCE;
+}
+
+/* A sum and an amount together fit. */
+static bool in_range(const struct ledger_account *account)
+{
+    return account->available_nano >= -LEDGER_SUM_MAX &&
+           account->available_nano <= LEDGER_SUM_MAX && account->held_nano >= 0 &&
+           account->held_nano <= LEDGER_SUM_MAX && account->charged_nano <= LEDGER_SUM_MAX &&
+           account->loss_nano <= LEDGER_SUM_MAX && account->charged_nano >= account->loss_nano;
+}
+
+/* The account after the entry; what it may not become is an error. Only what takes from
+ * available asks for the line: it may have been lowered since. */
+static FALLIBLE move(struct ledger_account *account, const struct ledger_entry *entry,
+                     bool backwards, struct err *err)
+{
+    int64_t delta[LEDGER_SIDE_COUNT];
+
+    ledger_view_delta(entry->kind, backwards, entry->amount_nano, delta);
+    if (!in_range(account))
+        return err_detail(err, ERR_INTERNAL, "the account of tenant %" PRId64 " is damaged",
+                          entry->tenant_id);
     if (delta[SIDE_AVAILABLE] < 0 &&
-        account.available_nano + delta[SIDE_AVAILABLE] < -account.credit_line_nano) {
-        char need[MONEY_TEXT_MAX], have[MONEY_TEXT_MAX];
-
-        money_text((struct money){-delta[SIDE_AVAILABLE]}, need);
-        money_text((struct money){account.available_nano}, have);
-        (void)err_set(err, ERR_BALANCE, "this needs %s %s, available is %s %s", need,
-                      account.currency, have, account.currency);
-        err->need_nano = -delta[SIDE_AVAILABLE];
-        err->have_nano = account.available_nano;
-        memcpy(err->currency, account.currency, sizeof(err->currency));
-        return ERR_BALANCE;
-    }
-    if (entry->kind == LEDGER_REFUND &&
-        account.charged_nano + delta[SIDE_CHARGED] < account.loss_nano)
+        account->available_nano + delta[SIDE_AVAILABLE] < -account->credit_line_nano)
+        return too_little(account, -delta[SIDE_AVAILABLE], err);
+    account->available_nano += delta[SIDE_AVAILABLE];
+    account->held_nano += delta[SIDE_HELD];
+    account->charged_nano += delta[SIDE_CHARGED];
+    account->loss_nano += delta[SIDE_LOSS];
+    account->seq++;
+    if (entry->kind == LEDGER_REFUND && account->charged_nano < account->loss_nano)
         return err_set(err, ERR_CONFLICT, "the refund is more than the tenant was charged");
-    return err_detail(err, ERR_INTERNAL, "%s of %" PRId64 " nano: a sum is out of range",
-                      ledger_kind_name(entry->kind), entry->amount_nano);
+    if (!in_range(account))
+        return err_detail(err, ERR_INTERNAL, "%s of %" PRId64 " nano: a sum is out of range",
+                          ledger_kind_name(entry->kind), entry->amount_nano);
+    return ERR_OK;
 }
 
 FALLIBLE ledger_append(struct db_conn *conn, struct ledger_entry *entry, struct err *err)
 {
-    bool backwards = entry->kind == LEDGER_ADJUST && entry->amount_nano < 0;
-    struct ledger_account account = {0};
-    int64_t delta[LEDGER_SIDE_COUNT], last_us = 0;
+    bool backwards = entry->kind == LEDGER_ADJUST && entry->amount_nano < 0, any = false;
+    struct ledger_account account;
+    int64_t last_us;
     struct ledger_view view;
     const char *debit, *credit;
-    bool moved = false;
 
     if ((entry->amount_nano < 0 && !backwards) || entry->amount_nano < -LEDGER_AMOUNT_MAX ||
         entry->amount_nano > LEDGER_AMOUNT_MAX)
@@ -175,10 +195,10 @@ FALLIBLE ledger_append(struct db_conn *conn, struct ledger_entry *entry, struct 
                           entry->amount_nano);
     if (backwards)
         entry->amount_nano = -entry->amount_nano;
-    ledger_view_delta(entry->kind, backwards, entry->amount_nano, delta);
-    TRY(ledger_repo_move(conn, entry->tenant_id, delta, &moved, &account, &last_us, err));
-    if (!moved)
-        return explain_refusal(conn, entry, delta, err);
+    TRY(ledger_repo_begin(conn, entry->tenant_id, &any, &account, &last_us, err));
+    if (!any)
+        return no_account(err);
+    TRY(move(&account, entry, backwards, err));
     if (entry->currency[0] != '\0' && strcmp(entry->currency, account.currency) != 0)
         return err_detail(err, ERR_INTERNAL, "entry in %s on an account in %s", entry->currency,
                           account.currency);
@@ -195,7 +215,8 @@ FALLIBLE ledger_append(struct db_conn *conn, struct ledger_entry *entry, struct 
 
     ledger_view_from(entry, &view);
     TRY(ledger_repo_insert(conn, &view, err));
-    return ledger_repo_head(conn, entry->tenant_id, entry->hash, err);
+    memcpy(account.head, entry->hash, sizeof(account.head));
+    return ledger_repo_end(conn, &account, entry->time_us, err);
 }
 
 void ledger_link(const struct ledger_entry *entry, uint8_t ret_hash[CRYPTO_HASH_BYTES])
@@ -234,9 +255,4 @@ FALLIBLE ledger_each(struct db_conn *conn, const struct scope *scope, int64_t af
     struct each_ctx each = {visit, ctx};
 
     return ledger_repo_each(conn, scope->tenant_id, after, limit, visit_entry, &each, err);
-}
-
-FALLIBLE ledger_next_event(struct db_conn *conn, int64_t tenant_id, struct err *err)
-{
-    return ledger_repo_next_event(conn, tenant_id, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statements on account and ledger. Rules about money are not decided here, but
- * for the guards that must hold in the statement that moves it. */
+/* Statements on account and ledger. Rules about money are not decided here; that they were
+ * decided on what the account still is, is guarded in the statement that changes it. */
 #include "billing/repo.h"
 
 #include <string.h>
@@ -26,8 +26,8 @@ FALLIBLE ledger_repo_open(struct db_conn *conn, int64_t tenant_id, struct str cu
 {
     static const char sql[] =
         "INSERT INTO account (tenant_id, currency, available_nano, held_nano, charged_nano,"
-        " loss_nano, credit_line_nano, seq, head, event_seq)"
-        " VALUES ($1, $2, 0, 0, 0, 0, $3, 0, $4, 0) ON CONFLICT (tenant_id) DO NOTHING";
+        " loss_nano, credit_line_nano, seq, head)"
+        " VALUES ($1, $2, 0, 0, 0, 0, $3, 0, $4) ON CONFLICT (tenant_id) DO NOTHING";
     static const uint8_t genesis[CRYPTO_HASH_BYTES];
     CLEANUP(db_done) struct db_stmt *stmt = NULL;
 
@@ -41,7 +41,7 @@ FALLIBLE ledger_repo_open(struct db_conn *conn, int64_t tenant_id, struct str cu
     return ERR_OK;
 }
 
-/* Columns in the order of the three statements that follow. */
+/* Columns in the order of the two statements that follow. */
 static FALLIBLE account_from_row(struct db_stmt *stmt, int64_t tenant_id,
                                  struct ledger_account *ret_account, struct err *err)
 {
@@ -81,18 +81,63 @@ FALLIBLE ledger_repo_account(struct db_conn *conn, int64_t tenant_id, bool *ret_
     return *ret_any ? account_from_row(stmt, tenant_id, ret_account, err) : ERR_OK;
 }
 
-FALLIBLE ledger_repo_lock(struct db_conn *conn, int64_t tenant_id, bool *ret_any,
-                          struct ledger_account *ret_account, struct err *err)
+/* The account as this transaction has it. */
+static const char memo_kind;
+struct memo {
+    bool known;
+    struct ledger_account account;
+    int64_t last_us;
+};
+
+FALLIBLE ledger_repo_begin(struct db_conn *conn, int64_t tenant_id, bool *ret_any,
+                           struct ledger_account *ret_account, int64_t *ret_last_us,
+                           struct err *err)
 {
     static const char sql[] =
-        "UPDATE account SET seq = seq WHERE tenant_id = $1 RETURNING currency, available_nano,"
-        " held_nano, charged_nano, loss_nano, credit_line_nano, seq, head";
+        "SELECT currency, available_nano, held_nano, charged_nano, loss_nano, credit_line_nano,"
+        " seq, head, (SELECT l.time_us FROM ledger AS l WHERE l.tenant_id = account.tenant_id"
+        " AND l.seq = account.seq) FROM account WHERE tenant_id = $1";
+    struct memo *memo = db_memo(conn, &memo_kind, tenant_id, sizeof(*memo));
     CLEANUP(db_done) struct db_stmt *stmt = NULL;
 
+    if (memo != NULL && memo->known) {
+        *ret_any = true;
+        *ret_account = memo->account;
+        *ret_last_us = memo->last_us;
+        return ERR_OK;
+    }
     TRY(db_prepare(conn, sql, &stmt, err));
     db_bind_i64(stmt, 1, tenant_id);
     TRY(step_row(stmt, ret_any, err));
-    return *ret_any ? account_from_row(stmt, tenant_id, ret_account, err) : ERR_OK;
+    if (!*ret_any)
+        return ERR_OK;
+    *ret_last_us = db_is_null(stmt, 8) ? 0 : db_get_i64(stmt, 8);
+    TRY(account_from_row(stmt, tenant_id, ret_account, err));
+    if (memo != NULL)
+        *memo = (struct memo){.known = true, .account = *ret_account, .last_us = *ret_last_us};
+    return ERR_OK;
+}
+
+FALLIBLE ledger_repo_end(struct db_conn *conn, const struct ledger_account *account,
+                         int64_t last_us, struct err *err)
+{
+    static const char sql[] =
+        "UPDATE account SET available_nano = $3, held_nano = $4, charged_nano = $5,"
+        " loss_nano = $6, seq = $2 + 1, head = $7 WHERE tenant_id = $1 AND seq = $2";
+    struct memo *memo = db_memo(conn, &memo_kind, account->tenant_id, sizeof(*memo));
+    CLEANUP(db_done) struct db_stmt *stmt = NULL;
+
+    TRY(db_prepare(conn, sql, &stmt, err));
+    db_bind_i64(stmt, 1, account->tenant_id);
+    db_bind_i64(stmt, 2, account->seq - 1);
+    db_bind_i64(stmt, 3, account->available_nano);
+    db_bind_i64(stmt, 4, account->held_nano);
+    db_bind_i64(stmt, 5, account->charged_nano);
+    db_bind_i64(stmt, 6, account->loss_nano);
+    db_bind_blob(stmt, 7, account->head, sizeof(account->head));
+    if (memo != NULL)
+        *memo = (struct memo){.known = true, .account = *account, .last_us = last_us};
+    return db_run_one(stmt, "somebody else has moved the account's money", err);
 }
 
 FALLIBLE ledger_repo_credit_line(struct db_conn *conn, int64_t tenant_id,
@@ -101,45 +146,12 @@ FALLIBLE ledger_repo_credit_line(struct db_conn *conn, int64_t tenant_id,
     static const char sql[] = "UPDATE account SET credit_line_nano = $2 WHERE tenant_id = $1";
     CLEANUP(db_done) struct db_stmt *stmt = NULL;
 
+    db_memo_forget(conn);
     TRY(db_prepare(conn, sql, &stmt, err));
     db_bind_i64(stmt, 1, tenant_id);
     db_bind_i64(stmt, 2, credit_line_nano);
     TRY(db_run(stmt, err));
     *ret_any = db_changes(stmt) == 1;
-    return ERR_OK;
-}
-
-FALLIBLE ledger_repo_move(struct db_conn *conn, int64_t tenant_id,
-                          const int64_t delta[LEDGER_SIDE_COUNT], bool *ret_moved,
-                          struct ledger_account *ret_account, int64_t *ret_time_us,
-                          struct err *err)
-{
-    /* The update comes first: it locks the row, and whoever links to the head it
-     * returns does so alone. */
-    static const char sql[] =
-        "UPDATE account SET seq = seq + 1, available_nano = available_nano + $2,"
-        " held_nano = held_nano + $3, charged_nano = charged_nano + $4,"
-        " loss_nano = loss_nano + $5"
-        " WHERE tenant_id = $1"
-        " AND ($2 >= 0 OR available_nano + $2 >= -credit_line_nano)"
-        " AND held_nano + $3 >= 0 AND charged_nano + $4 >= loss_nano + $5"
-        " AND available_nano + $2 BETWEEN -CAST($6 AS bigint) AND $6 AND held_nano + $3 <= $6"
-        " AND charged_nano + $4 <= $6 AND loss_nano + $5 <= $6"
-        " RETURNING currency, available_nano, held_nano, charged_nano, loss_nano,"
-        " credit_line_nano, seq, head, (SELECT l.time_us FROM ledger AS l"
-        " WHERE l.tenant_id = account.tenant_id AND l.seq = account.seq - 1)";
-    CLEANUP(db_done) struct db_stmt *stmt = NULL;
-
-    TRY(db_prepare(conn, sql, &stmt, err));
-    db_bind_i64(stmt, 1, tenant_id);
-    for (int side = 0; side < LEDGER_SIDE_COUNT; side++)
-        db_bind_i64(stmt, 2 + side, delta[side]);
-    db_bind_i64(stmt, 6, LEDGER_SUM_MAX);
-    TRY(step_row(stmt, ret_moved, err));
-    if (!*ret_moved)
-        return ERR_OK;
-    TRY(account_from_row(stmt, tenant_id, ret_account, err));
-    *ret_time_us = db_is_null(stmt, 8) ? 0 : db_get_i64(stmt, 8);
     return ERR_OK;
 }
 
@@ -167,18 +179,6 @@ FALLIBLE ledger_repo_insert(struct db_conn *conn, const struct ledger_view *entr
         else
             db_bind_blob(stmt, position, text.ptr, text.len);
     }
-    return db_run(stmt, err);
-}
-
-FALLIBLE ledger_repo_head(struct db_conn *conn, int64_t tenant_id,
-                          const uint8_t head[CRYPTO_HASH_BYTES], struct err *err)
-{
-    static const char sql[] = "UPDATE account SET head = $2 WHERE tenant_id = $1";
-    CLEANUP(db_done) struct db_stmt *stmt = NULL;
-
-    TRY(db_prepare(conn, sql, &stmt, err));
-    db_bind_i64(stmt, 1, tenant_id);
-    db_bind_blob(stmt, 2, head, CRYPTO_HASH_BYTES);
     return db_run(stmt, err);
 }
 
@@ -250,17 +250,6 @@ FALLIBLE ledger_repo_each(struct db_conn *conn, int64_t tenant_id, int64_t after
     db_bind_i64(stmt, 2, after);
     db_bind_i64(stmt, 3, limit);
     return visit_rows(stmt, visit, ctx, err);
-}
-
-FALLIBLE ledger_repo_next_event(struct db_conn *conn, int64_t tenant_id, struct err *err)
-{
-    static const char sql[] =
-        "UPDATE account SET event_seq = event_seq + 1 WHERE tenant_id = $1";
-    CLEANUP(db_done) struct db_stmt *stmt = NULL;
-
-    TRY(db_prepare(conn, sql, &stmt, err));
-    db_bind_i64(stmt, 1, tenant_id);
-    return db_run_one(stmt, "the tenant has no account", err);
 }
 
 FALLIBLE ledger_repo_next_tenant(struct db_conn *conn, int64_t after, int64_t *ret_id,

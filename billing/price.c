@@ -55,6 +55,11 @@ static FALLIBLE unit_price(const struct price_repo_row *row, int64_t *ret_nano, 
     return ERR_OK;
 }
 
+static enum err_code none_in_force(struct err *err)
+{
+    return err_set(err, ERR_UNAVAILABLE, "no price book is in force");
+}
+
 FALLIBLE price_version(struct db_conn *conn, struct str book, int64_t at_us,
                        int64_t *ret_version, struct err *err)
 {
@@ -62,7 +67,7 @@ FALLIBLE price_version(struct db_conn *conn, struct str book, int64_t at_us,
 
     TRY(price_repo_version(conn, book, at_us, &version, err));
     if (version == 0)
-        return err_set(err, ERR_UNAVAILABLE, "no price book is in force");
+        return none_in_force(err);
     *ret_version = version;
     return ERR_OK;
 }
@@ -73,19 +78,38 @@ FALLIBLE price_currency(struct db_conn *conn, struct str book, int64_t version, 
     return price_repo_currency(conn, book, version, dst, err);
 }
 
+static FALLIBLE take_row(const struct price_repo_row *found, bool any,
+                         struct price_row *ret_row, struct err *err)
+{
+    int64_t unit_nano;
+
+    /* A row per use prices a tool, whatever model it names. */
+    if (!any || found->price.unit == PRICE_PER_USE)
+        return err_set(err, ERR_UNAVAILABLE, "no price for this model and resolution");
+    TRY(unit_price(found, &unit_nano, err));
+    *ret_row = found->price;
+    ret_row->unit_price_nano = unit_nano;
+    return ERR_OK;
+}
+
 FALLIBLE price_find(struct db_conn *conn, struct str book, int64_t version,
                     const struct price_key *key, struct price_row *ret_row, struct err *err)
 {
-    struct price_repo_row found = {0};
-    bool any = false;
+    struct price_repo_row found;
+    bool any;
 
     TRY(price_repo_find(conn, book, version, key, &any, &found, err));
-    /* A row per use prices a tool, whatever model it names. */
-    if (!any || found.price.unit == PRICE_PER_USE)
-        return err_set(err, ERR_UNAVAILABLE, "no price for this model and resolution");
-    TRY(unit_price(&found, &found.price.unit_price_nano, err));
-    *ret_row = found.price;
-    return ERR_OK;
+    return take_row(&found, any, ret_row, err);
+}
+
+FALLIBLE price_find_at(struct db_conn *conn, struct str book, int64_t at_us,
+                       const struct price_key *key, struct price_row *ret_row, struct err *err)
+{
+    struct price_repo_row found;
+    bool any;
+
+    TRY(price_repo_find_at(conn, book, at_us, key, &any, &found, err));
+    return found.price.version == 0 ? none_in_force(err) : take_row(&found, any, ret_row, err);
 }
 
 FALLIBLE price_tool(struct db_conn *conn, struct str book, int64_t version,

@@ -50,56 +50,85 @@ FALLIBLE price_repo_currency(struct db_conn *conn, struct str book, int64_t vers
     return err->code;
 }
 
+/* The rows of a version that match, which the WHERE clause names; their columns are NULL when
+ * it has none. */
+#define FIND_COLUMNS                                                                 \
+    "b.version, b.factor_nano, b.markup_nano, b.currency, r.sku, r.unit,"            \
+    " r.list_price_nano FROM price_book AS b LEFT JOIN price_row AS r"               \
+    " ON r.book = b.book AND r.version = b.version AND r.model = $3"                 \
+    " AND r.resolution IN ($4, '*') AND r.video IN ($5, -1) AND r.audio IN ($6, -1)" \
+    " AND r.tier IN ($7, '*')"
+#define FIND_NARROWEST                                         \
+    " ORDER BY CASE WHEN r.resolution = '*' THEN 1 ELSE 0 END" \
+    " + CASE WHEN r.video = -1 THEN 1 ELSE 0 END"              \
+    " + CASE WHEN r.audio = -1 THEN 1 ELSE 0 END"              \
+    " + CASE WHEN r.tier = '*' THEN 1 ELSE 0 END, r.position LIMIT 1"
+
+static FALLIBLE find(struct db_conn *conn, const char *sql, struct str book, int64_t number,
+                     const struct price_key *key, bool *ret_any, struct price_repo_row *ret_row,
+                     struct err *err)
+{
+    CLEANUP(db_done) struct db_stmt *stmt = NULL;
+    struct price_repo_row row = {0};
+    int64_t unit_size;
+
+    TRY(db_prepare(conn, sql, &stmt, err));
+    db_bind_text(stmt, 1, book);
+    db_bind_i64(stmt, 2, number);
+    db_bind_text(stmt, 3, key->model);
+    db_bind_text(stmt, 4, key->resolution);
+    db_bind_i64(stmt, 5, key->video);
+    db_bind_i64(stmt, 6, key->audio);
+    db_bind_text(stmt, 7, key->tier);
+    *ret_any = false;
+    *ret_row = row;
+    switch (db_step(stmt, err)) {
+    case DB_ROW:
+        break;
+    case DB_DONE:
+        return ERR_OK;
+    case DB_FAIL:
+        return err->code;
+    }
+    ret_row->price.version = db_get_i64(stmt, 0);
+    if (db_is_null(stmt, 4))
+        return ERR_OK;
+    row.price.version = ret_row->price.version;
+    row.factor_nano = db_get_i64(stmt, 1);
+    row.markup_nano = db_get_i64(stmt, 2);
+    row.list_price_nano = db_get_i64(stmt, 6);
+    if (!str_copy(row.price.currency, sizeof(row.price.currency), db_get_text(stmt, 3)) ||
+        !str_copy(row.price.sku, sizeof(row.price.sku), db_get_text(stmt, 4)) ||
+        !price_unit_parse(db_get_text(stmt, 5), &row.price.unit, &unit_size) ||
+        !str_copy(row.price.book, sizeof(row.price.book), book))
+        return err_detail(err, ERR_INTERNAL, "a price row's text does not fit");
+    *ret_row = row;
+    *ret_any = true;
+    return ERR_OK;
+}
+
 FALLIBLE price_repo_find(struct db_conn *conn, struct str book, int64_t version,
                          const struct price_key *key, bool *ret_any,
                          struct price_repo_row *ret_row, struct err *err)
 {
     /* cross-tenant: prices are shared */
     static const char sql[] =
-        "SELECT r.sku, r.unit, r.list_price_nano, b.factor_nano, b.markup_nano, b.currency"
-        " FROM price_row AS r JOIN price_book AS b"
-        " ON b.book = r.book AND b.version = r.version"
-        " WHERE r.book = $1 AND r.version = $2 AND r.model = $3"
-        " AND r.resolution IN ($4, '*') AND r.video IN ($5, -1) AND r.audio IN ($6, -1)"
-        " AND r.tier IN ($7, '*')"
-        " ORDER BY CASE WHEN r.resolution = '*' THEN 1 ELSE 0 END"
-        " + CASE WHEN r.video = -1 THEN 1 ELSE 0 END"
-        " + CASE WHEN r.audio = -1 THEN 1 ELSE 0 END"
-        " + CASE WHEN r.tier = '*' THEN 1 ELSE 0 END, r.position LIMIT 1";
-    CLEANUP(db_done) struct db_stmt *stmt = NULL;
-    int64_t unit_size;
+        "SELECT " FIND_COLUMNS " WHERE b.book = $1 AND b.version = $2" FIND_NARROWEST;
 
-    TRY(db_prepare(conn, sql, &stmt, err));
-    db_bind_text(stmt, 1, book);
-    db_bind_i64(stmt, 2, version);
-    db_bind_text(stmt, 3, key->model);
-    db_bind_text(stmt, 4, key->resolution);
-    db_bind_i64(stmt, 5, key->video);
-    db_bind_i64(stmt, 6, key->audio);
-    db_bind_text(stmt, 7, key->tier);
-    switch (db_step(stmt, err)) {
-    case DB_ROW:
-        break;
-    case DB_DONE:
-        *ret_any = false;
-        return ERR_OK;
-    case DB_FAIL:
-        return err->code;
-    }
+    return find(conn, sql, book, version, key, ret_any, ret_row, err);
+}
 
-    struct price_repo_row row = {.list_price_nano = db_get_i64(stmt, 2),
-                                 .factor_nano = db_get_i64(stmt, 3),
-                                 .markup_nano = db_get_i64(stmt, 4),
-                                 .price = {.version = version}};
+FALLIBLE price_repo_find_at(struct db_conn *conn, struct str book, int64_t at_us,
+                            const struct price_key *key, bool *ret_any,
+                            struct price_repo_row *ret_row, struct err *err)
+{
+    /* cross-tenant: prices are shared */
+    static const char sql[] =
+        "SELECT " FIND_COLUMNS " WHERE b.book = $1 AND b.version ="
+        " (SELECT v.version FROM price_book AS v WHERE v.book = $1 AND v.starts_us <= $2"
+        " ORDER BY v.starts_us DESC, v.version DESC LIMIT 1)" FIND_NARROWEST;
 
-    if (!price_unit_parse(db_get_text(stmt, 1), &row.price.unit, &unit_size) ||
-        !str_copy(row.price.sku, sizeof(row.price.sku), db_get_text(stmt, 0)) ||
-        !str_copy(row.price.currency, sizeof(row.price.currency), db_get_text(stmt, 5)) ||
-        !str_copy(row.price.book, sizeof(row.price.book), book))
-        return err_detail(err, ERR_INTERNAL, "a price row's text does not fit");
-    *ret_row = row;
-    *ret_any = true;
-    return ERR_OK;
+    return find(conn, sql, book, at_us, key, ret_any, ret_row, err);
 }
 
 FALLIBLE price_repo_add_book(struct db_conn *conn, const struct price_repo_book *book,

@@ -41,13 +41,18 @@ struct price_repo_row {
 /* Version 0 when no version has begun. */
 FALLIBLE price_repo_version(struct db_conn *conn, struct str book, int64_t at_us,
                             int64_t *ret_version, struct err *err);
-/* The narrowest matching row; among equals the first position. */
 /* dst holds 8; ERR_INTERNAL when there is no such version. */
 FALLIBLE price_repo_currency(struct db_conn *conn, struct str book, int64_t version, char *dst,
                              struct err *err);
+/* The narrowest matching row; among equals the first position. When there is none, only
+ * the version is set, or 0 when there is no such version. */
 FALLIBLE price_repo_find(struct db_conn *conn, struct str book, int64_t version,
                          const struct price_key *key, bool *ret_any,
                          struct price_repo_row *ret_row, struct err *err);
+/* Likewise of the version that is in force at at_us. */
+FALLIBLE price_repo_find_at(struct db_conn *conn, struct str book, int64_t at_us,
+                            const struct price_key *key, bool *ret_any,
+                            struct price_repo_row *ret_row, struct err *err);
 /* added is false when the book's version exists. */
 FALLIBLE price_repo_add_book(struct db_conn *conn, const struct price_repo_book *book,
                              bool *ret_added, struct err *err);
@@ -62,31 +67,25 @@ FALLIBLE ledger_repo_open(struct db_conn *conn, int64_t tenant_id, struct str cu
                           int64_t credit_line_nano, bool *ret_added, struct err *err);
 FALLIBLE ledger_repo_account(struct db_conn *conn, int64_t tenant_id, bool *ret_any,
                              struct ledger_account *ret_account, struct err *err);
-/* The same, and keeps other writers off the row until the transaction ends. */
-FALLIBLE ledger_repo_lock(struct db_conn *conn, int64_t tenant_id, bool *ret_any,
-                          struct ledger_account *ret_account, struct err *err);
+/* The same for a change, and the time of the last entry (0: none): what this transaction has
+ * read or written of it before, it is not asked for again. */
+FALLIBLE ledger_repo_begin(struct db_conn *conn, int64_t tenant_id, bool *ret_any,
+                           struct ledger_account *ret_account, int64_t *ret_last_us,
+                           struct err *err);
+/* Writes sums, seq and head; seq is one more than it was, and ERR_CONFLICT unless it is.
+ * last_us: of the entry that has this seq. */
+FALLIBLE ledger_repo_end(struct db_conn *conn, const struct ledger_account *account,
+                         int64_t last_us, struct err *err);
 FALLIBLE ledger_repo_credit_line(struct db_conn *conn, int64_t tenant_id,
                                  int64_t credit_line_nano, bool *ret_any, struct err *err);
-/* Adds the deltas, takes the next seq; returns the account after it, its head
- * still the old one, and the time of the entry before (0: none). moved is false
- * when there is no account or a guard holds: available below the line, held below
- * zero, charged below loss, or a sum over LEDGER_SUM_MAX. */
-FALLIBLE ledger_repo_move(struct db_conn *conn, int64_t tenant_id,
-                          const int64_t delta[LEDGER_SIDE_COUNT], bool *ret_moved,
-                          struct ledger_account *ret_account, int64_t *ret_time_us,
-                          struct err *err);
 FALLIBLE ledger_repo_insert(struct db_conn *conn, const struct ledger_view *entry,
                             struct err *err);
-FALLIBLE ledger_repo_head(struct db_conn *conn, int64_t tenant_id,
-                          const uint8_t head[CRYPTO_HASH_BYTES], struct err *err);
 /* Visits the entry with that ref, if any. */
 FALLIBLE ledger_repo_by_ref(struct db_conn *conn, int64_t tenant_id, struct str ref,
                             ledger_visit visit, void *ctx, struct err *err);
 /* Visits entries with seq > after in order, at most limit. */
 FALLIBLE ledger_repo_each(struct db_conn *conn, int64_t tenant_id, int64_t after, int limit,
                           ledger_visit visit, void *ctx, struct err *err);
-/* Counts account.event_seq on; ERR_CONFLICT when there is no account. */
-FALLIBLE ledger_repo_next_event(struct db_conn *conn, int64_t tenant_id, struct err *err);
 /* The next tenant id after one that has an account, an entry or a hold; 0: none. */
 FALLIBLE ledger_repo_next_tenant(struct db_conn *conn, int64_t after, int64_t *ret_id,
                                  struct err *err);

@@ -38,7 +38,7 @@ struct auth {
 struct lookup {
     const uint8_t *hash; /* input */
     struct token token;
-    bool suspended;
+    struct tenant tenant; /* suspended and book */
     int64_t version;
 };
 
@@ -47,7 +47,7 @@ static enum err_code lookup_read(struct db_conn *conn, void *ctx, struct err *er
     struct lookup *lookup = ctx;
 
     TRY(settings_version(conn, &lookup->version, err));
-    return token_repo_by_hash(conn, lookup->hash, &lookup->token, &lookup->suspended, err);
+    return token_repo_by_hash(conn, lookup->hash, &lookup->token, &lookup->tenant, err);
 }
 
 static enum err_code unauthorized(struct err *err)
@@ -153,8 +153,9 @@ static enum err_code scope_load(struct auth *auth, const uint8_t hash[CRYPTO_HAS
 
     scope.tenant_id = token->tenant_id;
     scope.own_only = token->own_only;
-    scope.suspended = lookup.suspended;
+    scope.suspended = lookup.tenant.suspended;
     scope.expires_us = token->expires_us;
+    memcpy(scope.book, lookup.tenant.book, sizeof(scope.book));
     memcpy(scope.tenant_name, token->tenant_name, sizeof(scope.tenant_name));
     memcpy(scope.token_id, token->id, sizeof(scope.token_id));
     memcpy(scope.identity, token->identity, sizeof(scope.identity));

@@ -80,9 +80,10 @@ FALLIBLE token_repo_insert(struct db_conn *conn, const struct token *token,
 FALLIBLE token_repo_get(struct db_conn *conn, struct str id, struct token *ret_token,
                         struct err *err);
 /* ERR_UNAUTHORIZED when no token has this hash; revoked and expired ones are
- * found. */
+ * found. Of the tenant only suspended and book are set. */
 FALLIBLE token_repo_by_hash(struct db_conn *conn, const uint8_t hash[CRYPTO_HASH_BYTES],
-                            struct token *ret_token, bool *ret_suspended, struct err *err);
+                            struct token *ret_token, struct tenant *ret_tenant,
+                            struct err *err);
 FALLIBLE token_repo_set_expiry(struct db_conn *conn, const struct token *token,
                                int64_t expires_us, struct err *err);
 FALLIBLE token_repo_revoke(struct db_conn *conn, const struct token *token, int64_t now_us,

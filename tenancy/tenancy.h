@@ -11,6 +11,7 @@
 
 enum {
     TENANT_NAME_MAX = 64,
+    TENANT_BOOK_MAX = 63,
     TOKEN_ID_MAX = 32,
     TOKEN_TEXT_MAX = 128, /* longest token accepted, prefix and checksum included */
     UPSTREAM_NAME_MAX = 64,
@@ -28,6 +29,7 @@ struct scope {
     char identity[TOKEN_ID_MAX + 1]; /* first token of a rotation chain */
     bool own_only;                   /* visibility own: only tasks of this identity */
     bool suspended;                  /* reads work, creates are refused */
+    char book[TENANT_BOOK_MAX + 1];  /* whose prices creates have; "" for an operator */
     int64_t expires_us;              /* 0: never */
 };
 
@@ -38,7 +40,7 @@ struct tenant {
     char name[TENANT_NAME_MAX + 1];
     bool suspended;
     char currency[8];
-    char book[64];
+    char book[TENANT_BOOK_MAX + 1];
     int64_t created_us;
 };
 

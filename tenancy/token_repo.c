@@ -5,7 +5,7 @@
 
 #define COLUMNS                                                                          \
     "k.id, k.identity, k.tenant_id, t.name, k.prefix, k.own_only, k.revoked_us, k.note," \
-    " k.created_us, k.expires_us, t.suspended"
+    " k.created_us, k.expires_us, t.suspended, t.book"
 #define TABLES " FROM token k JOIN tenant t ON t.id = k.tenant_id"
 
 static void from_row(struct db_stmt *stmt, struct token *ret_token)
@@ -74,7 +74,7 @@ FALLIBLE token_repo_get(struct db_conn *conn, struct str id, struct token *ret_t
 }
 
 FALLIBLE token_repo_by_hash(struct db_conn *conn, const uint8_t hash[CRYPTO_HASH_BYTES],
-                            struct token *ret_token, bool *ret_suspended, struct err *err)
+                            struct token *ret_token, struct tenant *ret_tenant, struct err *err)
 {
     /* cross-tenant: this is what finds out the tenant */
     static const char sql[] = "SELECT " COLUMNS TABLES " WHERE k.hash = $1";
@@ -85,7 +85,8 @@ FALLIBLE token_repo_by_hash(struct db_conn *conn, const uint8_t hash[CRYPTO_HASH
     switch (db_step(stmt, err)) {
     case DB_ROW:
         from_row(stmt, ret_token);
-        *ret_suspended = db_get_i64(stmt, 10) != 0;
+        ret_tenant->suspended = db_get_i64(stmt, 10) != 0;
+        db_copy_text(stmt, 11, ret_tenant->book, sizeof(ret_tenant->book));
         return ERR_OK;
     case DB_DONE:
         return err_set(err, ERR_UNAUTHORIZED, "%s", err_text(ERR_UNAUTHORIZED));

@@ -44,18 +44,20 @@ static enum err_code read_attempts(struct db_stmt *st, struct attempt *ret_attem
 }
 
 enum err_code attempt_repo_insert(struct db_conn *conn, const struct scope *scope,
-                                  const struct attempt *attempt, struct err *err)
+                                  const struct attempt *attempt, struct str minted_id,
+                                  struct err *err)
 {
     static const char sql[] =
         "INSERT INTO attempt (task_id, number, tenant_id, account_id, credential_id, state,"
         " identifier, sent_model, created_us, deadline_us)"
-        " VALUES ($1, $2, $3, $4, $5, 'prepared', $6, $7, $8, $9)";
+        " SELECT t.id, $3, t.tenant_id, $4, $5, 'prepared', $6, $7, $8, $9 FROM task AS t"
+        " WHERE t.tenant_id = $1 AND t.minted_id = $2";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
-    db_bind_i64(st, 1, attempt->task_id);
-    db_bind_i64(st, 2, attempt->number);
-    db_bind_i64(st, 3, scope->tenant_id);
+    db_bind_i64(st, 1, scope->tenant_id);
+    db_bind_text(st, 2, minted_id);
+    db_bind_i64(st, 3, attempt->number);
     db_bind_i64(st, 4, attempt->account_id);
     db_bind_i64(st, 5, attempt->credential_id);
     if (attempt->identifier[0] != '\0')
@@ -65,7 +67,7 @@ enum err_code attempt_repo_insert(struct db_conn *conn, const struct scope *scop
     db_bind_text(st, 7, str_from(attempt->sent_model));
     db_bind_i64(st, 8, attempt->created_us);
     db_bind_i64(st, 9, attempt->deadline_us);
-    return db_run(st, err);
+    return db_run_one(st, "an attempt of no task", err);
 }
 
 enum err_code attempt_repo_last(struct db_conn *conn, const struct scope *scope,

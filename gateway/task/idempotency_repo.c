@@ -37,20 +37,22 @@ enum err_code idempotency_repo_find(struct db_conn *conn, const struct scope *sc
 
 enum err_code idempotency_repo_add(struct db_conn *conn, const struct scope *scope,
                                    struct str key, const struct idempotency *row,
-                                   int64_t not_before_us, struct err *err)
+                                   struct str minted_id, int64_t not_before_us, struct err *err)
 {
     static const char sql[] =
         "INSERT INTO idempotency (tenant_id, key, body_hash, task_id, created_us)"
-        " VALUES ($1, $2, $3, $4, $5)"
-        " ON CONFLICT (tenant_id, key) DO UPDATE SET body_hash = $3, task_id = $4,"
-        " created_us = $5 WHERE idempotency.created_us < $6";
+        " SELECT t.tenant_id, $2, $3, t.id, $5 FROM task AS t"
+        " WHERE t.tenant_id = $1 AND t.minted_id = $4"
+        " ON CONFLICT (tenant_id, key) DO UPDATE SET body_hash = excluded.body_hash,"
+        " task_id = excluded.task_id, created_us = excluded.created_us"
+        " WHERE idempotency.created_us < $6";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_i64(st, 1, scope->tenant_id);
     db_bind_text(st, 2, key);
     db_bind_blob(st, 3, row->body_hash, sizeof(row->body_hash));
-    db_bind_i64(st, 4, row->task_id);
+    db_bind_text(st, 4, minted_id);
     db_bind_i64(st, 5, row->created_us);
     db_bind_i64(st, 6, not_before_us);
     return db_run_one(st, "the idempotency key is in use", err);

@@ -158,6 +158,11 @@ static void record_accepted(struct create *create, const struct provider_answer 
     if (rc == ERR_OK)
         rc = db_write(create->service->db, create->scope->tenant_id, submit_commit_accepted,
                       &outcome, &failed);
+    if (rc == ERR_CONFLICT) {
+        outcome.fresh = true;
+        rc = db_write(create->service->db, create->scope->tenant_id, submit_commit_accepted,
+                      &outcome, &failed);
+    }
     if (rc == ERR_OK) {
         create->service->provider->watch(create->service->provider->self,
                                          create->task.account_id, create->task.upstream_id,
@@ -302,6 +307,7 @@ enum err_code submit_task(struct task_service *service, const struct scope *scop
     TRY(db_write(service->db, scope->tenant_id, submit_commit_a, &create, err));
     if (create.has_twin)
         return answer_as_twin(&create, ret_result, err);
+    create.attempt.task_id = create.task.id;
     (void)FAULT_POINT("submit.after_commit_a");
     TRY(send_and_record(&create, err));
     (void)FAULT_POINT("submit.after_commit_b");

@@ -45,7 +45,6 @@ enum err_code submit_commit_a(struct db_conn *conn, void *ctx, struct err *err)
 {
     struct create *create = ctx;
     struct task task = create->task; /* closures may run again: start from the same */
-    struct attempt attempt = create->attempt;
     struct hold_request hold = {
         .task = str_from(task.minted_id),
         .price = &create->price,
@@ -61,18 +60,19 @@ enum err_code submit_commit_a(struct db_conn *conn, void *ctx, struct err *err)
         if (create->has_twin)
             return ERR_OK;
     }
-    TRY(task_repo_insert(conn, create->scope, &task, create->draft->callback_url, err));
-    attempt.task_id = task.id;
-    TRY(attempt_repo_insert(conn, create->scope, &attempt, err));
+    /* The money first: without it nothing else is asked of the database. */
+    TRY(hold_place(conn, create->scope, &hold, &held, err));
+    TRY(task_repo_insert(conn, create->scope, &task, create->draft->callback_url,
+                         &create->task.id, err));
+    TRY(attempt_repo_insert(conn, create->scope, &create->attempt, str_from(task.minted_id),
+                            err));
     if (create->draft->idempotency_key.len > 0) {
-        struct idempotency row = {.task_id = task.id, .created_us = create->now_us};
+        struct idempotency row = {.created_us = create->now_us};
 
         memcpy(row.body_hash, create->body_hash, sizeof(row.body_hash));
         TRY(idempotency_repo_add(conn, create->scope, create->draft->idempotency_key, &row,
-                                 keys_since_us(create), err));
+                                 str_from(task.minted_id), keys_since_us(create), err));
     }
-    TRY(hold_place(conn, create->scope, &hold, &held, err));
-    create->task.id = create->attempt.task_id = task.id;
     return ERR_OK;
 }
 
@@ -81,10 +81,10 @@ enum err_code submit_commit_accepted(struct db_conn *conn, void *ctx, struct err
     const struct outcome *outcome = ctx;
     struct create *create = outcome->create;
     const struct scope *scope = create->scope;
-    struct task task;
+    struct task task = create->task;
 
-    /* Fresh: a twin may have published the minted id meanwhile. */
-    TRY(task_repo_load(conn, scope, create->task.id, &task, err));
+    if (outcome->fresh)
+        TRY(task_repo_load(conn, scope, create->task.id, &task, err));
     TRY(attempt_repo_set_state(conn, scope, &create->attempt, "accepted", outcome->now_us,
                                err));
     str_copy_cut(task.upstream_id, sizeof(task.upstream_id),
@@ -127,7 +127,7 @@ enum err_code submit_commit_refused(struct db_conn *conn, void *ctx, struct err 
     if (outcome->again != NULL) {
         TRY(task_repo_set_route(conn, scope, &task, outcome->again->account_id,
                                 outcome->again->credential_id, err));
-        TRY(attempt_repo_insert(conn, scope, outcome->again, err));
+        TRY(attempt_repo_insert(conn, scope, outcome->again, str_from(task.minted_id), err));
         create->task = task;
         return ERR_OK;
     }

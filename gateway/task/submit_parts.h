@@ -30,6 +30,7 @@ struct outcome {
     const struct provider_answer *answer;
     const struct err *why;       /* refused */
     const struct attempt *again; /* refused here, to be tried there */
+    bool fresh;                  /* accepted: the row is not as commit A left it, read it */
     int64_t now_us;
 };
 

@@ -77,12 +77,9 @@ static enum err_code find_price(struct db_conn *conn, void *ctx, struct err *err
         .audio = plan->audio,
         .tier = plan->tier,
     };
-    struct tenant tenant;
-    int64_t version;
 
-    TRY(tenant_get(conn, create->scope->tenant_id, &tenant, err));
-    TRY(price_version(conn, str_from(tenant.book), create->now_us, &version, err));
-    return price_find(conn, str_from(tenant.book), version, &key, &create->price, err);
+    return price_find_at(conn, str_from(create->scope->book), create->now_us, &key,
+                         &create->price, err);
 }
 
 /* In the order of the errors: model, whether it is sold, parameters, the callback's host, the
@@ -100,7 +97,7 @@ enum err_code submit_prepare_create(struct create *create, struct task_draft *dr
     wish.account_id = create->draft_task.account_id;
     TRY(service->provider->choose(service->provider->self, &wish, &create->route, err));
     TRY(check_assets(draft, err));
-    return db_read(service->db, find_price, create, err);
+    return db_read_one(service->db, find_price, create, err);
 }
 
 enum err_code submit_prepare_model(struct task_service *service, const struct scope *scope,

@@ -120,7 +120,8 @@ static void bind_optional_text(struct db_stmt *st, int position, struct str text
 }
 
 enum err_code task_repo_insert(struct db_conn *conn, const struct scope *scope,
-                               struct task *task, struct str callback_url, struct err *err)
+                               struct task *task, struct str callback_url, int64_t *ret_id,
+                               struct err *err)
 {
     static const char sql[] =
         "INSERT INTO task (tenant_id, token_identity, minted_id, account_id, credential_id,"
@@ -159,19 +160,10 @@ enum err_code task_repo_insert(struct db_conn *conn, const struct scope *scope,
     bind_optional_text(st, 25, str_from(task->draft_task));
     db_bind_i64(st, 26, task->web_search);
     bind_optional_text(st, 27, callback_url);
-    switch (db_step(st, err)) {
-    case DB_ROW:
-        task->id = db_get_i64(st, 0);
-        task->tenant_id = scope->tenant_id;
-        str_copy_cut(task->token_identity, sizeof(task->token_identity),
-                     str_from(scope->identity));
-        return count_task(conn, task, task->state, 1, err);
-    case DB_DONE:
-        return err_detail(err, ERR_INTERNAL, "insert returned no id");
-    case DB_FAIL:
-        break;
-    }
-    return err->code;
+    TRY(db_run_i64(st, ret_id, "insert returned no id", err));
+    task->tenant_id = scope->tenant_id;
+    str_copy_cut(task->token_identity, sizeof(task->token_identity), str_from(scope->identity));
+    return count_task(conn, task, task->state, 1, err);
 }
 
 static enum err_code add_event(struct db_conn *conn, const struct task *task,
@@ -180,10 +172,10 @@ static enum err_code add_event(struct db_conn *conn, const struct task *task,
 {
     static const char sql[] =
         "INSERT INTO event (tenant_id, seq, task_id, time_us, from_state, to_state, note)"
-        " SELECT tenant_id, event_seq, $2, $3, $4, $5, $6 FROM account WHERE tenant_id = $1";
+        " VALUES ($1, COALESCE((SELECT MAX(e.seq) FROM event AS e WHERE e.tenant_id = $1), 0)"
+        " + 1, $2, $3, $4, $5, $6)";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
-    TRY(ledger_next_event(conn, task->tenant_id, err));
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_i64(st, 1, task->tenant_id);
     db_bind_i64(st, 2, task->id);
@@ -191,7 +183,7 @@ static enum err_code add_event(struct db_conn *conn, const struct task *task,
     db_bind_text(st, 4, str_from(state_name(task->state)));
     db_bind_text(st, 5, str_from(state_name(to)));
     db_bind_text(st, 6, str_from(note));
-    return db_run_one(st, "the tenant has no account", err);
+    return db_run(st, err);
 }
 
 /* Out of every list. Apart from the move, which would else rewrite each list's index. */
@@ -215,7 +207,7 @@ enum err_code task_repo_move(struct db_conn *conn, const struct scope *scope, st
     /* Ark has taken it, and its id with it: one change of the row, not two. */
     static const char queued_sql[] =
         "UPDATE task SET state = $4, updated_us = $5, ended_us = $6, upstream_id = $7"
-        " WHERE tenant_id = $1 AND id = $2 AND state = $3";
+        " WHERE tenant_id = $1 AND id = $2 AND state = $3 AND minted_public = $8";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(state_may_move(task->state, to, err));
@@ -229,8 +221,10 @@ enum err_code task_repo_move(struct db_conn *conn, const struct scope *scope, st
         db_bind_i64(st, 6, now_us);
     else
         db_bind_null(st, 6);
-    if (to == TASK_QUEUED)
+    if (to == TASK_QUEUED) {
         bind_optional_text(st, 7, str_from(task->upstream_id));
+        db_bind_i64(st, 8, task->minted_public);
+    }
     TRY(db_run_one(st, "the task is no longer in this state", err));
     if (to == TASK_REFUSED)
         TRY(unlist(conn, task, err));

@@ -25,14 +25,14 @@ FALLIBLE task_repo_load(struct db_conn *conn, const struct scope *scope, int64_t
  * when no row owns it. */
 FALLIBLE task_repo_owner(struct db_conn *conn, int64_t account_id, struct str upstream_id,
                          bool *ret_found, struct task *ret_task, struct err *err);
-/* A new row in state submitting, counted for lists; sets task->id and whose it is. The
- * URL is kept for operators, no task is read with it. */
+/* A new row in state submitting, counted for lists; sets whose *task is. Its id is in
+ * *ret_id when db_write returns. The URL is kept for operators, no task is read with it. */
 FALLIBLE task_repo_insert(struct db_conn *conn, const struct scope *scope, struct task *task,
-                          struct str callback_url, struct err *err);
+                          struct str callback_url, int64_t *ret_id, struct err *err);
 /* The one mover: asks the state table, compares and sets, writes the event, moves the
  * count for lists and updates *task. To TASK_QUEUED it takes Ark's id in *task along.
- * ERR_CONFLICT when the row is no longer in task->state.
- */
+ * ERR_CONFLICT when the row is no longer in task->state; to TASK_QUEUED also when its
+ * minted id has been given away since *task was read. */
 FALLIBLE task_repo_move(struct db_conn *conn, const struct scope *scope, struct task *task,
                         enum task_state to, int64_t now_us, const char *note, struct err *err);
 /* Takes an ended task out of its tenant's sight, with an event; *ret_hidden is false
@@ -87,8 +87,10 @@ struct attempt {
     char sent_model[MODEL_NAME_MAX + 1];
     int64_t created_us, deadline_us, answered_us, clean_scans;
 };
+/* Of the task with that minted id, which may be on its way; attempt->task_id is not asked. */
 FALLIBLE attempt_repo_insert(struct db_conn *conn, const struct scope *scope,
-                             const struct attempt *attempt, struct err *err);
+                             const struct attempt *attempt, struct str minted_id,
+                             struct err *err);
 /* The newest attempt of a task. */
 FALLIBLE attempt_repo_last(struct db_conn *conn, const struct scope *scope, int64_t task_id,
                            struct attempt *ret_attempt, struct err *err);
@@ -130,10 +132,11 @@ struct idempotency {
 FALLIBLE idempotency_repo_find(struct db_conn *conn, const struct scope *scope, struct str key,
                                int64_t not_before_us, bool *ret_found,
                                struct idempotency *ret_row, struct err *err);
-/* ERR_CONFLICT when a live row has the key; an outdated one is replaced. */
+/* For the task with that minted id, which may be on its way; row->task_id is not asked.
+ * ERR_CONFLICT when a live row has the key; an outdated one is replaced. */
 FALLIBLE idempotency_repo_add(struct db_conn *conn, const struct scope *scope, struct str key,
-                              const struct idempotency *row, int64_t not_before_us,
-                              struct err *err);
+                              const struct idempotency *row, struct str minted_id,
+                              int64_t not_before_us, struct err *err);
 /* Frees the key, unless another task has it by now. */
 FALLIBLE idempotency_repo_drop(struct db_conn *conn, const struct scope *scope, struct str key,
                                int64_t task_id, struct err *err);

@@ -95,8 +95,8 @@ def fill(path, tasks):
         charged, available = db.execute(
             "SELECT sum(CASE credit WHEN 'charged' THEN amount_nano ELSE 0 END), sum(CASE WHEN credit = 'available'"
             " THEN amount_nano WHEN debit = 'available' THEN -amount_nano ELSE 0 END) FROM ledger").fetchone()
-        db.execute("UPDATE account SET seq = ?, head = ?, charged_nano = ?, available_nano = ?, event_seq ="
-                   " (SELECT max(seq) FROM event)", (pattern.seq, pattern.head, charged, available))
+        db.execute("UPDATE account SET seq = ?, head = ?, charged_nano = ?, available_nano = ?",
+                   (pattern.seq, pattern.head, charged, available))
         db.execute("DELETE FROM task_count")
         db.execute("INSERT INTO task_count SELECT tenant_id, token_identity, model, tier, shown, count(*) FROM task"
                    " WHERE listed = 1 GROUP BY 1, 2, 3, 4, 5")

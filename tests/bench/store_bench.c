@@ -34,35 +34,27 @@ struct create {
     int64_t now_us;
     char minted[40];
     char upstream[40];
-    int64_t task;  /* result of A */
-    int64_t seq;   /* of the ledger, within A */
-    int64_t event; /* of the tenant's events */
+    int64_t task; /* result of A */
+    int64_t seq;  /* of the ledger, within A */
 };
 
 static const unsigned char hash[HASH_BYTES] = {1, 2, 3};
 
-static FALLIBLE touch_account(struct db_conn *conn, struct create *c, bool with_money,
-                              struct err *err)
+static FALLIBLE touch_account(struct db_conn *conn, struct create *c, struct err *err)
 {
-    static const char hold_sql[] =
+    static const char sql[] =
         "UPDATE account SET available_nano = available_nano - $2, held_nano = held_nano + $2,"
-        " seq = seq + 1, head = $3, event_seq = event_seq + 1"
-        " WHERE tenant_id = $1 AND available_nano - $2 >= -credit_line_nano"
-        " RETURNING seq, event_seq";
-    static const char event_sql[] = "UPDATE account SET event_seq = event_seq + 1"
-                                    " WHERE tenant_id = $1 RETURNING seq, event_seq";
+        " seq = seq + 1, head = $3"
+        " WHERE tenant_id = $1 AND available_nano - $2 >= -credit_line_nano RETURNING seq";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
-    TRY(db_prepare(conn, with_money ? hold_sql : event_sql, &st, err));
+    TRY(db_prepare(conn, sql, &st, err));
     db_bind_i64(st, 1, c->tenant);
-    if (with_money) {
-        db_bind_i64(st, 2, AMOUNT_NANO);
-        db_bind_blob(st, 3, hash, sizeof(hash));
-    }
+    db_bind_i64(st, 2, AMOUNT_NANO);
+    db_bind_blob(st, 3, hash, sizeof(hash));
     switch (db_step(st, err)) {
     case DB_ROW:
         c->seq = db_get_i64(st, 0);
-        c->event = db_get_i64(st, 1);
         return ERR_OK;
     case DB_DONE:
         return err_set(err, ERR_BALANCE, "the tenant's balance is used up");
@@ -164,16 +156,16 @@ static FALLIBLE add_event(struct db_conn *conn, const struct create *c, struct s
 {
     static const char sql[] =
         "INSERT INTO event (tenant_id, seq, task_id, time_us, from_state, to_state, note)"
-        " VALUES ($1, $2, $3, $4, $5, $6, '')";
+        " VALUES ($1, COALESCE((SELECT MAX(e.seq) FROM event AS e WHERE e.tenant_id = $1), 0)"
+        " + 1, $2, $3, $4, $5, '')";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_i64(st, 1, c->tenant);
-    db_bind_i64(st, 2, c->event);
-    db_bind_i64(st, 3, c->task);
-    db_bind_i64(st, 4, c->now_us);
-    db_bind_text(st, 5, from);
-    db_bind_text(st, 6, to);
+    db_bind_i64(st, 2, c->task);
+    db_bind_i64(st, 3, c->now_us);
+    db_bind_text(st, 4, from);
+    db_bind_text(st, 5, to);
     return db_run(st, err);
 }
 
@@ -181,7 +173,7 @@ static enum err_code commit_a(struct db_conn *conn, void *ctx, struct err *err)
 {
     struct create *c = ctx;
 
-    TRY(touch_account(conn, c, true, err));
+    TRY(touch_account(conn, c, err));
     TRY(add_task(conn, c, err));
     TRY(add_count(conn, c, err));
     TRY(add_attempt(conn, c, err));
@@ -202,7 +194,6 @@ static enum err_code commit_b(struct db_conn *conn, void *ctx, struct err *err)
     CLEANUP(db_done) struct db_stmt *attempt = NULL;
     struct create *c = ctx;
 
-    TRY(touch_account(conn, c, false, err));
     TRY(db_prepare(conn, task_sql, &task, err));
     db_bind_i64(task, 1, c->tenant);
     db_bind_i64(task, 2, c->task);
@@ -268,8 +259,8 @@ static enum err_code seed(struct db_conn *conn, void *ctx, struct err *err)
                     i, err));
         TRY(run_sql(conn,
                     "INSERT INTO account (tenant_id, currency, available_nano, held_nano,"
-                    " charged_nano, loss_nano, credit_line_nano, seq, head, event_seq)"
-                    " VALUES ($1, 'CNY', 1000000000000000, 0, 0, 0, 0, 0, zeroblob(32), 0)",
+                    " charged_nano, loss_nano, credit_line_nano, seq, head)"
+                    " VALUES ($1, 'CNY', 1000000000000000, 0, 0, 0, 0, 0, zeroblob(32))",
                     i, err));
     }
     return ERR_OK;

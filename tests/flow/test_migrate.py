@@ -120,7 +120,9 @@ def test_texts_that_are_none(ctx):
 
 def make_old(copy):
     """As the first schema was."""
-    for sql in ("DROP TABLE lease", "DROP TABLE account_pace", "UPDATE schema_version SET version = 1"):
+    for sql in ("DROP TABLE lease", "DROP TABLE account_pace", "DROP INDEX price_row_by_model",
+                "ALTER TABLE account ADD COLUMN event_seq INTEGER NOT NULL DEFAULT 0",
+                "UPDATE schema_version SET version = 1"):
         copy.write(sql)
 
 

@@ -292,23 +292,8 @@ static void test_link(void)
 struct misc_ctx {
     const struct scope *scope;
     struct str currency;
-    int64_t line, event;
+    int64_t line;
 };
-
-static enum err_code event_steps(struct db_conn *conn, void *ctx, struct err *err)
-{
-    struct misc_ctx *misc = ctx;
-
-    static const char sql[] = "SELECT event_seq FROM account WHERE tenant_id = $1";
-    CLEANUP(db_done) struct db_stmt *stmt = NULL;
-
-    TRY(ledger_next_event(conn, misc->scope->tenant_id, err));
-    TRY(db_prepare(conn, sql, &stmt, err));
-    db_bind_i64(stmt, 1, misc->scope->tenant_id);
-    if (db_step(stmt, err) == DB_ROW)
-        misc->event = db_get_i64(stmt, 0);
-    return err->code;
-}
 
 static enum err_code line_steps(struct db_conn *conn, void *ctx, struct err *err)
 {
@@ -333,10 +318,6 @@ static void test_account(void)
     struct scope scope = fixture_tenant(&fixture, "acme", 0, 0), nobody = {.tenant_id = 99};
     struct misc_ctx misc = {.scope = &scope, .currency = STR("CNY")};
 
-    for (int64_t i = 1; i <= 3; i++) {
-        CHECK_OK("event", fixture_write(&fixture, event_steps, &misc, &err), &err);
-        CHECK_INT("event", misc.event, i);
-    }
     CHECK_INT("second account", fixture_write(&fixture, account_open_steps, &misc, &err),
               ERR_CONFLICT);
     misc.currency = STR("CNYCNYCN");
@@ -356,9 +337,8 @@ static void test_account(void)
     misc = (struct misc_ctx){.scope = &nobody};
     read.scope = &nobody;
     CHECK_INT("nobody", db_read(fixture.db, account_steps, &read, &err), ERR_NOT_FOUND);
-    CHECK_INT("nobody", fixture_write(&fixture, event_steps, &misc, &err), ERR_CONFLICT);
     CHECK_INT("nobody", fixture_write(&fixture, line_steps, &misc, &err), ERR_NOT_FOUND);
-    check_verifies(&fixture, "events and lines are no entries");
+    check_verifies(&fixture, "lines are no entries");
     fixture_fini(&fixture);
 }
 

@@ -20,7 +20,7 @@ LISTS = {"task_by_tenant", "task_by_identity", "task_by_shown", "task_by_model",
 # Twenty tenants, two accounts; one task in fifty is open, few attempts and holds are not settled.
 FILL = f"""
 INSERT INTO tenant (name, currency, book, created_us) SELECT 't' || g, 'CNY', 'b', g FROM generate_series(1, 20) AS g;
-INSERT INTO account SELECT id, 'CNY', 0, 0, 0, 0, 0, 1, '', 1 FROM tenant;
+INSERT INTO account SELECT id, 'CNY', 0, 0, 0, 0, 0, 1, '' FROM tenant;
 INSERT INTO upstream_account (name, list_qps, get_qps, delete_qps, batch) VALUES ('a', 1, 1, 1, 1), ('b', 1, 1, 1, 1);
 INSERT INTO upstream (name, account_id, base_url, key_sealed, state, inject, weight, created_us)
     VALUES ('u', 1, 'https://u', '', 'active', 1, 1, 1);

@@ -51,7 +51,7 @@ static enum err_code insert_steps(struct db_conn *conn, void *ctx, struct err *e
 {
     struct insert_ctx *insert = ctx;
 
-    return task_repo_insert(conn, insert->scope, insert->task, STR(""), err);
+    return task_repo_insert(conn, insert->scope, insert->task, STR(""), &insert->task->id, err);
 }
 
 struct move_ctx {
@@ -173,7 +173,6 @@ static enum err_code fill_steps(struct db_conn *conn, void *ctx, struct err *err
 {
     struct table *table = ((struct fill_ctx *)ctx)->table;
     static const char *const tiers[] = {"default", "default", "flex"};
-    char upstream[TASK_ID_MAX + 1];
 
     for (int i = 0; i < ROWS; i++) {
         struct row *row = &table->rows[i];
@@ -183,7 +182,21 @@ static enum err_code fill_steps(struct db_conn *conn, void *ctx, struct err *err
         row->scope = i % 5 == 4 ? table->rival : i % 5 % 2 == 1 ? table->two : table->one;
         row->task =
             new_task(&table->world, i, models[i / 7 % MODELS], tiers[i / 11 % 3], path[0]);
-        TRY(task_repo_insert(conn, &row->scope, &row->task, STR(""), err));
+        TRY(task_repo_insert(conn, &row->scope, &row->task, STR(""), &row->task.id, err));
+    }
+    return ERR_OK;
+}
+
+/* To where its path ends; with Ark's id once it has one. */
+static enum err_code lead_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct table *table = ((struct fill_ctx *)ctx)->table;
+    char upstream[TASK_ID_MAX + 1];
+
+    for (int i = 0; i < ROWS; i++) {
+        struct row *row = &table->rows[i];
+        const enum task_state *path = paths[(size_t)i % COUNT_OF(paths)];
+
         for (size_t j = 1; path[j] != TASK_WAITING; j++)
             TRY(task_repo_move(conn, &row->scope, &row->task, path[j], 9, "", err));
         if (row->task.state == TASK_WAITING || row->task.state == TASK_SUBMITTING)
@@ -205,6 +218,7 @@ static void table_init(struct table *table)
     (void)str_copy(table->two.identity, sizeof(table->two.identity), STR("tok-two"));
     table->rival = world_tenant(&table->world, "rival", 0);
     CHECK_OK("fill", db_write(table->world.db, DB_ALL, fill_steps, &fill, &err), &err);
+    CHECK_OK("lead", db_write(table->world.db, DB_ALL, lead_steps, &fill, &err), &err);
     CHECK_INT("counts", counts_differ(&table->world), 0);
 }
 

@@ -265,7 +265,8 @@ static inline enum err_code tenant_steps(struct db_conn *conn, void *ctx, struct
     TRY(tenant_add(conn, ACTOR, 1, str_from(made->name), STR("CNY"), STR("ark-cny"), &tenant,
                    err));
     TRY(ledger_open_account(conn, tenant.id, STR("CNY"), 0, err));
-    made->scope = (struct scope){.tenant_id = tenant.id, .identity = "tok-one"};
+    made->scope =
+        (struct scope){.tenant_id = tenant.id, .identity = "tok-one", .book = "ark-cny"};
     (void)str_copy(made->scope.tenant_name, sizeof(made->scope.tenant_name),
                    str_from(made->name));
     if (made->top_up_nano == 0)

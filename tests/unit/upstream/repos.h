@@ -138,7 +138,8 @@ static inline const uint8_t *hash_of(int at)
 
 struct call {
     int at;
-    bool over; /* there is no such call any more */
+    bool over;      /* there is no such call any more */
+    int64_t number; /* for db_run_i64 */
     struct buf *told;
 };
 

@@ -46,7 +46,8 @@ static enum err_code step_attempt_repo_insert(struct db_conn *conn, struct call 
         attempt.account_id = 1 + at % 2;
     (void)str_copy(attempt.identifier, sizeof(attempt.identifier), text_of(at, 0));
     (void)str_copy(attempt.sent_model, sizeof(attempt.sent_model), text_of(at, 1));
-    return attempt_repo_insert(conn, &scope, &attempt, err);
+    return attempt_repo_insert(conn, &scope, &attempt,
+                               task_id == 999 ? STR("cgt-none") : minted_of(task_id), err);
 }
 
 /* The newest one of a task, of its owner; the next task's owner has none. */
@@ -200,6 +201,7 @@ static enum err_code step_idempotency_repo_add(struct db_conn *conn, struct call
     memcpy(row.body_hash, hash_of(at), sizeof(row.body_hash));
     return idempotency_repo_add(
         conn, &scope, at == 2 * TEXTS ? STR("of no task") : str_from(texts[at % TEXTS]), &row,
+        at == 2 * TEXTS ? STR("cgt-none") : minted_of(1 + (at + round) % TEXTS),
         round == 0 ? INT64_MIN : 1000, err);
 }
 

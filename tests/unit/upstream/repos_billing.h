@@ -89,31 +89,62 @@ static enum err_code step_price_repo_currency(struct db_conn *conn, struct call 
     return ERR_OK;
 }
 
+struct price_case {
+    struct price_key key;
+    struct price_repo_row row;
+    bool any;
+};
+enum { PRICE_CASES = 24 + TEXTS + 1 };
+
+static struct price_case price_case(int at)
+{
+    static const char *const resolutions[] = {"720p", "1080p", "*"};
+
+    return (struct price_case){
+        .key = {.model = at < 24 ? STR("m") : text_of(at, 0),
+                .resolution = str_from(resolutions[at % 3]),
+                .video = at / 3 % 2 == 1,
+                .audio = at / 6 % 2 == 1,
+                .tier = at / 12 % 2 == 1 ? STR("flex") : STR("default")}};
+}
+
+static void tell_price(struct buf *told, const struct price_case *found)
+{
+    tell_number(told, "any", found->any);
+    TELL_TEXT(told, &found->row, price.sku);
+    TELL_TEXT(told, &found->row, price.book);
+    TELL_TEXT(told, &found->row, price.currency);
+    TELL(told, &found->row, price.unit);
+    TELL(told, &found->row, price.version);
+    TELL(told, &found->row, list_price_nano);
+    TELL(told, &found->row, factor_nano);
+    TELL(told, &found->row, markup_nano);
+}
+
+/* At the end a version that is none. */
 static enum err_code step_price_repo_find(struct db_conn *conn, struct call *call,
                                           struct err *err)
 {
-    static const char *const resolutions[] = {"720p", "1080p", "*"};
-    int at = call->at;
-    struct price_key key = {.model = at < 24 ? STR("m") : text_of(at, 0),
-                            .resolution = str_from(resolutions[at % 3]),
-                            .video = at / 3 % 2 == 1,
-                            .audio = at / 6 % 2 == 1,
-                            .tier = at / 12 % 2 == 1 ? STR("flex") : STR("default")};
-    struct price_repo_row row = {.list_price_nano = 0};
-    bool any;
+    struct price_case found = price_case(call->at);
 
-    CASES(24 + TEXTS + 1);
-    TRY(price_repo_find(conn, STR("acme"), at < 24 + TEXTS ? 1 : INT64_MAX, &key, &any, &row,
-                        err));
-    tell_number(call->told, "any", any);
-    TELL_TEXT(call->told, &row, price.sku);
-    TELL_TEXT(call->told, &row, price.book);
-    TELL_TEXT(call->told, &row, price.currency);
-    TELL(call->told, &row, price.unit);
-    TELL(call->told, &row, price.version);
-    TELL(call->told, &row, list_price_nano);
-    TELL(call->told, &row, factor_nano);
-    TELL(call->told, &row, markup_nano);
+    CASES(PRICE_CASES);
+    TRY(price_repo_find(conn, STR("acme"), call->at < PRICE_CASES - 1 ? 1 : INT64_MAX,
+                        &found.key, &found.any, &found.row, err));
+    tell_price(call->told, &found);
+    return ERR_OK;
+}
+
+/* Some before any version began; at the end a book that is none. */
+static enum err_code step_price_repo_find_at(struct db_conn *conn, struct call *call,
+                                             struct err *err)
+{
+    struct price_case found = price_case(call->at);
+
+    CASES(PRICE_CASES);
+    TRY(price_repo_find_at(conn, call->at < PRICE_CASES - 1 ? STR("acme") : STR("none"),
+                           call->at % 5 == 4 ? INT64_MIN : INT64_MAX, &found.key, &found.any,
+                           &found.row, err));
+    tell_price(call->told, &found);
     return ERR_OK;
 }
 
@@ -160,15 +191,18 @@ static enum err_code step_ledger_repo_account(struct db_conn *conn, struct call 
     return ERR_OK;
 }
 
-static enum err_code step_ledger_repo_lock(struct db_conn *conn, struct call *call,
-                                           struct err *err)
+static enum err_code step_ledger_repo_begin(struct db_conn *conn, struct call *call,
+                                            struct err *err)
 {
     struct ledger_account account = {0};
+    int64_t last_us = 0;
     bool any;
 
-    CASES(3);
-    TRY(ledger_repo_lock(conn, 999 * call->at + 1, &any, &account, err));
+    CASES(12);
+    TRY(ledger_repo_begin(conn, call->at < 11 ? call->at : INT64_MIN, &any, &account, &last_us,
+                          err));
     tell_number(call->told, "any", any);
+    tell_number(call->told, "last_us", last_us);
     tell_money(call->told, &account);
     return ERR_OK;
 }
@@ -185,54 +219,28 @@ static enum err_code step_ledger_repo_credit_line(struct db_conn *conn, struct c
     return ERR_OK;
 }
 
-/* As far as amounts and sums may go, and a step further. */
-static enum err_code step_ledger_repo_move(struct db_conn *conn, struct call *call,
-                                           struct err *err)
+/* One entry after another on some accounts; then numbers that are not the next one, and an
+ * account that is none. */
+static enum err_code step_ledger_repo_end(struct db_conn *conn, struct call *call,
+                                          struct err *err)
 {
-    static const struct {
-        int64_t tenant, delta[LEDGER_SIDE_COUNT];
-    } cases[] = {
-        /* tenant available, held, charged, loss */
-        {1, {0, 0, 0, 0}},
-        {1, {-1, 0, 0, 0}}, /* without money or credit */
-        {1, {1000, 0, 0, 0}},
-        {1, {-600, 600, 0, 0}},
-        {1, {0, -601, 601, 0}}, /* more than is held */
-        {1, {0, -500, 500, 0}},
-        {1, {100, -100, 0, 0}},
-        {1, {0, 0, -501, 0}},
-        {1, {0, 0, 0, 501}}, /* more lost than charged */
-        {1, {0, 0, 7, 7}},
-        {2, {-1000, 1000, 0, 0}}, /* all of the credit line */
-        {2, {-1, 1, 0, 0}},
-        {2, {1, 0, 0, 0}},
-        {3, {LEDGER_AMOUNT_MAX, 0, 0, 0}},
-        {3, {LEDGER_AMOUNT_MAX, 0, 0, 0}},
-        {3, {LEDGER_AMOUNT_MAX, 0, 0, 0}},
-        {3, {LEDGER_AMOUNT_MAX, 0, 0, 0}},
-        {3, {1, 0, 0, 0}}, /* beyond what a sum may be */
-        {3, {-LEDGER_AMOUNT_MAX, LEDGER_AMOUNT_MAX, 0, 0}},
-        {3, {0, -LEDGER_AMOUNT_MAX, LEDGER_AMOUNT_MAX, 0}},
-        {9, {LEDGER_SUM_MAX, LEDGER_SUM_MAX, LEDGER_SUM_MAX, LEDGER_SUM_MAX}},
-        {9, {0, 0, 0, 1}},
-        {999, {0, 0, 0, 0}},
-        {2, {0, -1, 0, 0}}, /* with more debt than the line allows from here on */
-        {2, {-1, 0, 0, 0}},
-        {2, {1, 0, 0, 0}},
-    };
-    struct ledger_account account = {0};
-    int64_t time_us = 0;
-    bool moved;
+    enum { ROUNDS = 4, GOOD = NUMBERS * ROUNDS };
+    static const int64_t wrong[] = {0, 1, ROUNDS, ROUNDS + 2, INT64_MAX};
+    int at = call->at;
+    struct ledger_account account = {.tenant_id = at < GOOD       ? 1 + at % NUMBERS
+                                                  : at < GOOD + 5 ? 1
+                                                                  : 999,
+                                     .seq = at < GOOD       ? 1 + at / NUMBERS
+                                            : at < GOOD + 5 ? wrong[at - GOOD]
+                                                            : 1,
+                                     .available_nano = number_of(at, 0),
+                                     .held_nano = number_of(at, 1),
+                                     .charged_nano = number_of(at, 2),
+                                     .loss_nano = number_of(at, 3)};
 
-    CASES(COUNT_OF(cases));
-    if (call->at == COUNT_OF(cases) - 3)
-        TRY(ledger_repo_credit_line(conn, 2, 10, &moved, err));
-    TRY(ledger_repo_move(conn, cases[call->at].tenant, cases[call->at].delta, &moved, &account,
-                         &time_us, err));
-    tell_number(call->told, "moved", moved);
-    tell_number(call->told, "time_us", time_us);
-    tell_money(call->told, &account);
-    return ERR_OK;
+    CASES(GOOD + 6);
+    memcpy(account.head, hash_of(at + 5), sizeof(account.head));
+    return ledger_repo_end(conn, &account, at, err);
 }
 
 /* Whole rows, then rows with one optional column absent, or empty; then what is refused: a
@@ -276,13 +284,6 @@ static enum err_code step_ledger_repo_insert(struct db_conn *conn, struct call *
     return ledger_repo_insert(conn, &view, err);
 }
 
-static enum err_code step_ledger_repo_head(struct db_conn *conn, struct call *call,
-                                           struct err *err)
-{
-    CASES(3);
-    return ledger_repo_head(conn, call->at, hash_of(call->at + 5), err);
-}
-
 static enum err_code visit_view(const struct ledger_view *view, void *ctx, struct err *err)
 {
     (void)err;
@@ -316,13 +317,6 @@ static enum err_code step_ledger_repo_each(struct db_conn *conn, struct call *ca
     CASES(NUMBERS * COUNT_OF(limits) * 2);
     return ledger_repo_each(conn, 1 + call->at % 2, numbers[call->at / 2 % NUMBERS],
                             limits[call->at / 2 / NUMBERS], visit_view, call->told, err);
-}
-
-static enum err_code step_ledger_repo_next_event(struct db_conn *conn, struct call *call,
-                                                 struct err *err)
-{
-    CASES(3); /* tenant 0 is none */
-    return ledger_repo_next_event(conn, call->at, err);
 }
 
 static enum err_code step_ledger_repo_next_tenant(struct db_conn *conn, struct call *call,
@@ -500,17 +494,17 @@ static enum err_code step_catalogue_repo_each(struct db_conn *conn, struct call 
     return catalogue_repo_each(conn, visit_catalogue, call->told, err);
 }
 
-#define REPOS_BILLING                                                                       \
-    ROW(price_repo_add_book, "price_book"), ROW(price_repo_add_row, "price_row"),           \
-        READ(price_repo_version), READ(price_repo_currency), READ(price_repo_find),         \
-        ROW(ledger_repo_open, "account"), ROW(ledger_repo_credit_line, "account"),          \
-        READ(ledger_repo_account), ROW(ledger_repo_lock, "account"),                        \
-        ROW(ledger_repo_insert, "ledger"), ROW(ledger_repo_move, "account"),                \
-        ROW(ledger_repo_head, "account"), READ(ledger_repo_by_ref), READ(ledger_repo_each), \
-        ROW(ledger_repo_next_event, "account"), READ(ledger_repo_next_tenant),              \
-        ROW(hold_repo_add, "hold"), READ(hold_repo_get), ROW(hold_repo_change, "hold"),     \
-        READ(hold_repo_each), ROW(catalogue_repo_set, "model_setting"),                     \
-        ROW(catalogue_repo_add_alias, "model_alias"),                                       \
+#define REPOS_BILLING                                                                      \
+    ROW(price_repo_add_book, "price_book"), ROW(price_repo_add_row, "price_row"),          \
+        READ(price_repo_version), READ(price_repo_currency), READ(price_repo_find),        \
+        READ(price_repo_find_at), ROW(ledger_repo_open, "account"),                        \
+        ROW(ledger_repo_credit_line, "account"), READ(ledger_repo_account),                \
+        READ(ledger_repo_begin), ROW(ledger_repo_insert, "ledger"),                        \
+        ROW(ledger_repo_end, "account"), READ(ledger_repo_by_ref), READ(ledger_repo_each), \
+        READ(ledger_repo_next_tenant), ROW(hold_repo_add, "hold"), READ(hold_repo_get),    \
+        ROW(hold_repo_change, "hold"), READ(hold_repo_each),                               \
+        ROW(catalogue_repo_set, "model_setting"),                                          \
+        ROW(catalogue_repo_add_alias, "model_alias"),                                      \
         ROW(catalogue_repo_drop_alias, "model_alias"), READ(catalogue_repo_each)
 
 #endif

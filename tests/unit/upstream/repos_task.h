@@ -17,6 +17,11 @@ static struct scope owner_of(int64_t id)
     return scope_of(1 + (id - 1) % 3);
 }
 
+static struct str minted_of(int64_t id)
+{
+    return str_from(texts[id - 1]);
+}
+
 /* Ark's ids are nobody's minted ones: which of two tasks an id means is not defined. */
 static struct str upstream_id_of(int at, char dst[TASK_ID_MAX + 1])
 {
@@ -137,7 +142,7 @@ static enum err_code step_task_repo_insert(struct db_conn *conn, struct call *ca
     str_copy_cut(task.tier, sizeof(task.tier), at % 3 == 0 ? STR("flex") : STR("default"));
     (void)str_copy(task.safety_identifier, sizeof(task.safety_identifier), text_of(at, 5));
     (void)str_copy(task.draft_task, sizeof(task.draft_task), text_of(at, 6));
-    TRY(task_repo_insert(conn, &scope, &task, text_of(at, 7), err));
+    TRY(task_repo_insert(conn, &scope, &task, text_of(at, 7), &call->number, err));
     tell_task(call->told, &task);
     return ERR_OK;
 }

@@ -312,12 +312,13 @@ static enum err_code step_token_repo_by_hash(struct db_conn *conn, struct call *
                                              struct err *err)
 {
     struct token token;
-    bool suspended;
+    struct tenant tenant;
 
     CASES(TEXTS + 9);
-    TRY(token_repo_by_hash(conn, hash_of(call->at), &token, &suspended, err));
+    TRY(token_repo_by_hash(conn, hash_of(call->at), &token, &tenant, err));
     tell_token(call->told, &token);
-    tell_number(call->told, "suspended", suspended);
+    tell_number(call->told, "suspended", tenant.suspended);
+    tell_value(call->told, "book", str_from(tenant.book));
     return ERR_OK;
 }
 
