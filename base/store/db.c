@@ -152,7 +152,6 @@ FALLIBLE db_write(struct db *db, int64_t lane, db_fn fn, void *ctx, struct err *
     db_waiter_init(&waiter, 1);
     put(db, &call);
     (void)db_waiter_wait(&waiter, INT64_MAX);
-    db_waiter_fini(&waiter);
     if (call.code != ERR_OK)
         *err = call.err;
     return call.code;
@@ -176,7 +175,6 @@ void db_write_jobs(struct db *db, struct db_job *jobs, size_t count)
         put(db, &calls[i]);
     }
     (void)db_waiter_wait(&waiter, INT64_MAX);
-    db_waiter_fini(&waiter);
     for (size_t i = 0; i < count; i++) {
         jobs[i].code = calls[i].code;
         jobs[i].err = calls[i].err;

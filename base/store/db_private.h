@@ -8,6 +8,7 @@
 
 #include "base/store/store.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 /* Writers alone may write; readers are query-only; a tool is a short-lived connection of
@@ -153,12 +154,10 @@ void db_stmt_mend(char *text, size_t len);
 
 /* On the waiting thread's stack, so that a wake reaches exactly one thread. */
 struct db_waiter {
-    struct lock lock;
-    size_t left; /* wakes that are still to come */
+    _Atomic uint32_t left; /* wakes that are still to come */
 };
 
 void db_waiter_init(struct db_waiter *waiter, size_t wakes);
-void db_waiter_fini(struct db_waiter *waiter);
 /* False when the deadline (sys_mono_us time, INT64_MAX: none) came first. */
 bool db_waiter_wait(struct db_waiter *waiter, int64_t mono_deadline_us);
 /* The waiter may be gone when this returns. */

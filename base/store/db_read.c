@@ -130,7 +130,6 @@ FALLIBLE db_readers_borrow(struct db_readers *readers, bool fresh, struct db_con
     lock_drop(&readers->lock);
     if (queued)
         granted = wait_in_line(readers, &ticket);
-    db_waiter_fini(&ticket.waiter);
     if (!granted)
         return err_set(err, ERR_BUSY, "too many requests are reading, try again");
 

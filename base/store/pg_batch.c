@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    BATCHES_MAX = 3, /* on their way at the same time, each on a reader's connection */
+    BATCHES_MAX = 2, /* on their way at the same time, each on a reader's connection */
     ASKS_MAX = 64,   /* in one batch */
     CONNS_MAX = 256  /* kept for closures; more read by themselves */
 };
@@ -186,14 +186,12 @@ enum err_code pg_batch_ask(struct pg_batch *batch, struct pg_stmt *stmt, struct 
 
     if (waits && !db_waiter_wait(&ask.waiter, sys_mono_us() + batch->busy_us)) {
         if (give_up(batch, &ask)) {
-            db_waiter_fini(&ask.waiter);
             return err_set(err, ERR_BUSY, "too many requests are reading, try again");
         }
         (void)db_waiter_wait(&ask.waiter, INT64_MAX);
     }
     if (!waits || ask.leads)
         lead(batch, &ask);
-    db_waiter_fini(&ask.waiter);
     if (ask.code != ERR_OK)
         *err = ask.err;
     return ask.code;
