@@ -86,8 +86,16 @@ static void send_batch(struct db_conn *conn, struct ask *const *asks, int count)
     pg_conn_forget(own);
     for (int i = 0; i < count && code == ERR_OK; i++)
         code = pg_stmt_send(own, asks[i]->stmt, &err);
-    if (code == ERR_OK)
-        code = pg_conn_flush(own, &err);
+    /* What is queued refers to statements of other threads: nothing may stay behind. */
+    if (own->pending_count > 0) {
+        struct err later;
+        enum err_code flushed = pg_conn_flush(own, &later);
+
+        if (code == ERR_OK) {
+            code = flushed;
+            err = later;
+        }
+    }
     for (int i = 0; i < count; i++) {
         asks[i]->code = pg_stmt_has_rows(asks[i]->stmt) ? ERR_OK : ERR_UNAVAILABLE;
         if (asks[i]->code != ERR_OK && code != ERR_OK)

@@ -95,6 +95,7 @@ static FALLIBLE run_closures(struct db_writer *writer, struct db_call **calls, i
     *ret_good = 0;
     for (int i = 0; i < count; i++) {
         conn->call = i;
+        conn->wrote = false;
         if (careful)
             pg_conn_verb(conn, PG_VERB_SAVEPOINT);
         calls[i]->code = db_conn_run(writer->conn, calls[i]->fn, calls[i]->ctx, &calls[i]->err);
@@ -110,6 +111,9 @@ static FALLIBLE run_closures(struct db_writer *writer, struct db_call **calls, i
             ++*ret_good;
             continue;
         }
+        /* Who only read, and says no, leaves nothing to take back. */
+        if (!careful && !conn->wrote && conn->failed_call < 0)
+            continue;
         if (count > 1 && !careful) {
             conn->careful = CAREFUL_GROUPS;
             *err = calls[i]->err;

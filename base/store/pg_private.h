@@ -65,6 +65,7 @@ struct pg_conn {
     bool retry;      /* the first failure since pg_conn_forget passes by itself */
     int call;        /* which closure of a group queues now; -1: none */
     int failed_call; /* whose statement failed first since pg_conn_forget; -1: none */
+    bool wrote;      /* the closure that queues now has queued what may change something */
     bool committed;  /* a COMMIT was answered with its tag */
     bool commit_sent;
     uint64_t names; /* of prepared statements */

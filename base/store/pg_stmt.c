@@ -157,6 +157,7 @@ static void queue(struct pg_conn *conn, struct pg_stmt *prototype, struct pg_stm
     pending.stmt = st;
     pending.sql = st->base.sql;
     pending.run = ++st->runs;
+    conn->wrote |= pending.kind == PG_RUN || strncmp(st->base.sql, "SELECT", 6) != 0;
     if (pg_conn_note(conn, &pending) &&
         PQsendQueryPrepared(conn->pg, prototype->name, st->base.parameters, st->values,
                             st->lengths, binary, 1) != 1)

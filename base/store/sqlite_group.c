@@ -137,6 +137,7 @@ static bool run_in_savepoint(struct db_writer *writer, struct db_call *call)
     }
     /* A full disk may be the work of the closures before it. */
     call->again |= conn->engine_failed;
+    db_memo_forget(conn);
     result = sqlite_conn_verb(conn, SQLITE_VERB_ROLLBACK_TO);
     if (result == SQLITE_OK)
         result = sqlite_conn_verb(conn, SQLITE_VERB_RELEASE);

@@ -149,6 +149,39 @@ static enum err_code work_steps(struct db_conn *conn, void *ctx, struct err *err
     }
 }
 
+/* Reads and refuses: a balance that is used up. */
+static enum err_code refuse_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct work *work = ctx;
+    int64_t number;
+
+    work->runs++;
+    TRY(db_stmt_number(conn, "SELECT count(*) FROM t", &number, err));
+    return err_set(err, ERR_BALANCE, "no");
+}
+
+/* Nobody is run again for it. */
+static void test_refusals_that_wrote_nothing(void)
+{
+    struct server server;
+    struct work works[30];
+    struct db_job jobs[COUNT_OF(works)];
+
+    server_init(&server);
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        works[i] = (struct work){.fate = GOOD, .key = 600 + (int64_t)i};
+        jobs[i] = (struct db_job){
+            .lane = 3, .fn = i % 3 == 1 ? refuse_steps : work_steps, .ctx = &works[i]};
+    }
+    db_write_jobs(server.db, jobs, COUNT_OF(jobs));
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        CHECK_INT("code", jobs[i].code, i % 3 == 1 ? ERR_BALANCE : ERR_OK);
+        CHECK_INT("once", works[i].runs, 1);
+    }
+    CHECK_INT("the others", ask(server.db, "SELECT count(*) FROM t WHERE k >= 600"), 20);
+    server_fini(&server);
+}
+
 static void test_fates(void)
 {
     struct server server;
@@ -912,9 +945,10 @@ static void test_clock(void)
 }
 #endif
 
-CHECK_MAIN(CHECK_TEST(test_fates), CHECK_TEST(test_lanes_of_two_gateways),
-           CHECK_TEST(test_later), CHECK_TEST(test_reads_together),
-           CHECK_TEST(test_commit_without_answer), CHECK_TEST(test_commit_that_comes_late),
-           CHECK_TEST(test_terminated_between), CHECK_TEST(test_terminated_inside),
-           CHECK_TEST(test_terminated_all_the_time), CHECK_TEST(test_refused_urls),
-           CHECK_TEST(test_other_databases), CHECK_TEST(test_schemas), CHECK_TEST(test_clock))
+CHECK_MAIN(CHECK_TEST(test_fates), CHECK_TEST(test_refusals_that_wrote_nothing),
+           CHECK_TEST(test_lanes_of_two_gateways), CHECK_TEST(test_later),
+           CHECK_TEST(test_reads_together), CHECK_TEST(test_commit_without_answer),
+           CHECK_TEST(test_commit_that_comes_late), CHECK_TEST(test_terminated_between),
+           CHECK_TEST(test_terminated_inside), CHECK_TEST(test_terminated_all_the_time),
+           CHECK_TEST(test_refused_urls), CHECK_TEST(test_other_databases),
+           CHECK_TEST(test_schemas), CHECK_TEST(test_clock))
