@@ -19,6 +19,7 @@ struct ask {
     struct pg_stmt *stmt;
     bool taken; /* it stands in line no more: its thread will be woken */
     bool leads; /* to send the next batch */
+    bool again; /* it failed on a connection that is sound: by itself, or a neighbour did */
     enum err_code code;
     struct err err;
     struct db_waiter waiter;
@@ -98,8 +99,9 @@ static void send_batch(struct db_conn *conn, struct ask *const *asks, int count)
     }
     for (int i = 0; i < count; i++) {
         asks[i]->code = pg_stmt_has_rows(asks[i]->stmt) ? ERR_OK : ERR_UNAVAILABLE;
+        asks[i]->again = !own->lost;
         if (asks[i]->code != ERR_OK && code != ERR_OK)
-            asks[i]->err = err;
+            (void)err_detail(&asks[i]->err, ERR_UNAVAILABLE, "%.200s", err.detail);
         else if (asks[i]->code != ERR_OK)
             (void)err_detail(&asks[i]->err, ERR_UNAVAILABLE, "a read was left unanswered");
     }
@@ -176,11 +178,13 @@ static bool give_up(struct pg_batch *batch, struct ask *ask)
     return waits;
 }
 
-enum err_code pg_batch_ask(struct pg_batch *batch, struct pg_stmt *stmt, struct err *err)
+enum err_code pg_batch_ask(struct pg_batch *batch, struct pg_stmt *stmt, bool *ret_again,
+                           struct err *err)
 {
     struct ask ask = {.stmt = stmt};
     bool waits = true;
 
+    *ret_again = false;
     db_waiter_init(&ask.waiter, 1);
     lock_take(&batch->lock);
     if (batch->leaders < BATCHES_MAX) {
@@ -202,6 +206,7 @@ enum err_code pg_batch_ask(struct pg_batch *batch, struct pg_stmt *stmt, struct 
         lead(batch, &ask);
     if (ask.code != ERR_OK)
         *err = ask.err;
+    *ret_again = ask.again;
     return ask.code;
 }
 
@@ -243,11 +248,12 @@ bool pg_batch_read(struct pg_batch *batch, db_fn fn, void *ctx, enum err_code *r
     if (conn == NULL)
         return false;
     conn->base.one = true;
+    conn->retry = false;
     *ret_code = db_conn_run(&conn->base, fn, ctx, err);
-    /* The connection may have been an old one, or the failure somebody else's; who has
-     * waited for long is told. */
+    /* The connection may have been an old one; who has waited for a lost one for long is
+     * told. */
     bool answered = !conn->base.engine_failed || *ret_code == ERR_BUSY ||
-                    sys_mono_us() - begun_us > batch->busy_us;
+                    (!conn->retry && sys_mono_us() - begun_us > batch->busy_us);
 
     conn_give(batch, conn);
     return answered;

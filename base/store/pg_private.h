@@ -168,8 +168,10 @@ void pg_batch_free(struct pg_batch **batch);
  * that may pass: it is to be run on a connection of its own. */
 bool pg_batch_read(struct pg_batch *batch, db_fn fn, void *ctx, enum err_code *ret_code,
                    struct err *err);
-/* For pg_stmt.c: executes the statement; its rows are there on ERR_OK. */
-enum err_code pg_batch_ask(struct pg_batch *batch, struct pg_stmt *stmt, struct err *err);
+/* For pg_stmt.c: executes the statement; its rows are there on ERR_OK. *ret_again: it may do
+ * better on another connection. */
+enum err_code pg_batch_ask(struct pg_batch *batch, struct pg_stmt *stmt, bool *ret_again,
+                           struct err *err);
 
 /* pg_group.c: transactions of the writers ------------------------------------------- */
 

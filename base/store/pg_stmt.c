@@ -184,7 +184,7 @@ static FALLIBLE execute(struct pg_stmt *st, struct err *err)
     struct pg_conn *conn = pg_conn_of(st->base.conn);
 
     if (conn->batch != NULL) {
-        enum err_code code = pg_batch_ask(conn->batch, st, err);
+        enum err_code code = pg_batch_ask(conn->batch, st, &conn->retry, err);
 
         if (code != ERR_OK) {
             conn->base.engine_failed = true;

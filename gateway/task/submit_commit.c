@@ -83,6 +83,7 @@ enum err_code submit_commit_accepted(struct db_conn *conn, void *ctx, struct err
     const struct scope *scope = create->scope;
     struct task task = create->task;
 
+    task.state = TASK_SUBMITTING; /* whatever a run of this that is not there made of it */
     if (outcome->fresh)
         TRY(task_repo_load(conn, scope, create->task.id, &task, err));
     TRY(attempt_repo_set_state(conn, scope, &create->attempt, "accepted", outcome->now_us,

@@ -112,6 +112,11 @@ static void test_range(void)
     CHECK_INT("five", fixture_write(&fixture, book_steps, &book, &err), ERR_INTERNAL);
     check_account(&fixture, &scope, "end", (int64_t[]){YUAN(4000000000), 0, 0, 0, 4});
 
+    /* What nobody here wrote is not counted on. */
+    run_sql(&fixture, "UPDATE account SET available_nano = 0, held_nano = -1");
+    CHECK_INT("damaged", fixture_write(&fixture, book_steps, &book, &err), ERR_INTERNAL);
+    CHECK_TRUE("damaged", strstr(err.detail, "is damaged") != NULL);
+
     struct scope nobody = {.tenant_id = 99};
     book.scope = &nobody;
     CHECK_INT("nobody", fixture_write(&fixture, book_steps, &book, &err), ERR_NOT_FOUND);

@@ -469,6 +469,75 @@ static void test_reads_together(void)
     server_fini(&server);
 }
 
+static atomic_bool lock_ended;
+
+static enum err_code version_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    return db_stmt_number(conn, "SELECT version FROM schema_version", ctx, err);
+}
+
+static void *ask_beside_a_lock(void *ctx)
+{
+    const struct hand *hand = ctx;
+    int64_t version = 0;
+
+    while (!atomic_load(&lock_ended)) {
+        struct err err = {0};
+
+        CHECK_OK("beside a lock", db_read_one(hand->db, version_steps, &version, &err), &err);
+    }
+    return NULL;
+}
+
+static void *ask_behind_a_lock(void *ctx)
+{
+    const struct hand *hand = ctx;
+    struct question question = {.key = 1};
+    struct err err = {0};
+
+    CHECK_INT("busy", db_read_one(hand->db, question_steps, &question, &err), ERR_BUSY);
+    return NULL;
+}
+
+/* Who waits for a lock in vain takes nobody along. */
+static void test_reads_behind_a_lock(void)
+{
+    struct server server;
+    struct hand hands[12], locked[6];
+    struct err err = {0};
+
+    server_init(&server);
+    CLEANUP(db_conn_close) struct db_conn *locker = database_connect(server.path);
+
+    for (size_t i = 0; i < COUNT_OF(hands); i++) {
+        hands[i] = (struct hand){.db = server.db, .number = (int)i};
+        CHECK_OK(
+            "thread",
+            lock_thread(&hands[i].thread, "hand", 1 << 19, ask_beside_a_lock, &hands[i], &err),
+            &err);
+    }
+    CHECK_OK("begin", pg_conn_command(pg_conn_of(locker), "BEGIN", NULL, 0, NULL, &err), &err);
+    CHECK_OK("lock",
+             pg_conn_command(pg_conn_of(locker), "LOCK TABLE t IN ACCESS EXCLUSIVE MODE", NULL,
+                             0, NULL, &err),
+             &err);
+    for (size_t i = 0; i < COUNT_OF(locked); i++) {
+        locked[i] = (struct hand){.db = server.db};
+        CHECK_OK("thread",
+                 lock_thread(&locked[i].thread, "locked", 1 << 19, ask_behind_a_lock,
+                             &locked[i], &err),
+                 &err);
+        sys_sleep_us(1000);
+    }
+    for (size_t i = 0; i < COUNT_OF(locked); i++)
+        (void)pthread_join(locked[i].thread, NULL);
+    atomic_store(&lock_ended, true);
+    for (size_t i = 0; i < COUNT_OF(hands); i++)
+        (void)pthread_join(hands[i].thread, NULL);
+    db_conn_close(&locker);
+    server_fini(&server);
+}
+
 /* ---- a connection that dies -------------------------------------------------------------- */
 
 /* A relay on loopback that can cut the connection at the COMMIT of the first writer that
@@ -947,8 +1016,8 @@ static void test_clock(void)
 
 CHECK_MAIN(CHECK_TEST(test_fates), CHECK_TEST(test_refusals_that_wrote_nothing),
            CHECK_TEST(test_lanes_of_two_gateways), CHECK_TEST(test_later),
-           CHECK_TEST(test_reads_together), CHECK_TEST(test_commit_without_answer),
-           CHECK_TEST(test_commit_that_comes_late), CHECK_TEST(test_terminated_between),
-           CHECK_TEST(test_terminated_inside), CHECK_TEST(test_terminated_all_the_time),
-           CHECK_TEST(test_refused_urls), CHECK_TEST(test_other_databases),
-           CHECK_TEST(test_schemas), CHECK_TEST(test_clock))
+           CHECK_TEST(test_reads_together), CHECK_TEST(test_reads_behind_a_lock),
+           CHECK_TEST(test_commit_without_answer), CHECK_TEST(test_commit_that_comes_late),
+           CHECK_TEST(test_terminated_between), CHECK_TEST(test_terminated_inside),
+           CHECK_TEST(test_terminated_all_the_time), CHECK_TEST(test_refused_urls),
+           CHECK_TEST(test_other_databases), CHECK_TEST(test_schemas), CHECK_TEST(test_clock))

@@ -31,6 +31,58 @@ static enum err_code submit(struct world *world, const struct task_draft *draft,
     return submit_task(&world->service, &world->scope, draft, ret_result, err);
 }
 
+struct placing {
+    const struct scope *scope;
+    struct task *task;
+    struct attempt *attempt;
+};
+
+static enum err_code place_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct placing *placing = ctx;
+
+    TRY(task_repo_insert(conn, placing->scope, placing->task, STR(""), &placing->task->id,
+                         err));
+    return attempt_repo_insert(conn, placing->scope, placing->attempt,
+                               str_from(placing->task->minted_id), err);
+}
+
+/* Done, and then taken back: a neighbour failed, or the COMMIT. */
+static enum err_code accepted_in_vain(struct db_conn *conn, void *ctx, struct err *err)
+{
+    TRY(submit_commit_accepted(conn, ctx, err));
+    return err_set(err, ERR_IO, "lost");
+}
+
+static void test_accepted_twice(void)
+{
+    struct world world;
+    struct err err = {0};
+
+    world_init(&world, YUAN(100));
+    struct create create = {.service = &world.service,
+                            .scope = &world.scope,
+                            .task = {.account_id = account_a(&world),
+                                     .credential_id = world.upstreams[0].id,
+                                     .state = TASK_SUBMITTING,
+                                     .minted_id = "cgt-minted",
+                                     .dialect = "ark",
+                                     .model = "m",
+                                     .tier = "default"},
+                            .attempt = {.number = 1, .state = "prepared"}};
+    struct placing placing = {&world.scope, &create.task, &create.attempt};
+    struct provider_answer answer = {.upstream_id = "cgt-ark"};
+    struct outcome outcome = {.create = &create, .answer = &answer, .now_us = 7};
+    int64_t lane = world.scope.tenant_id;
+
+    CHECK_OK("placed", db_write(world.db, lane, place_steps, &placing, &err), &err);
+    create.attempt.task_id = create.task.id;
+    CHECK_INT("lost", db_write(world.db, lane, accepted_in_vain, &outcome, &err), ERR_IO);
+    CHECK_OK("again", db_write(world.db, lane, submit_commit_accepted, &outcome, &err), &err);
+    check_state(&world, "queued", "cgt-ark", TASK_QUEUED);
+    world_fini(&world);
+}
+
 static void test_accepted(void)
 {
     struct world world;
@@ -793,8 +845,9 @@ static void test_a_twin_of_one_that_was_just_refused(void)
     world_fini(&world);
 }
 
-CHECK_MAIN(CHECK_TEST(test_accepted), CHECK_TEST(test_row_of_a_bare_create),
-           CHECK_TEST(test_refused), CHECK_TEST(test_unknown), CHECK_TEST(test_another_account),
+CHECK_MAIN(CHECK_TEST(test_accepted), CHECK_TEST(test_accepted_twice),
+           CHECK_TEST(test_row_of_a_bare_create), CHECK_TEST(test_refused),
+           CHECK_TEST(test_unknown), CHECK_TEST(test_another_account),
            CHECK_TEST(test_deadline_passed_before_sending),
            CHECK_TEST(test_deadline_grows_with_the_body),
            CHECK_TEST(test_id_that_is_owned_already), CHECK_TEST(test_injected_identifier),

@@ -137,7 +137,11 @@ static void test_sold_or_not(void)
     world_model_set(&world, "new-one", "like", STANDARD);
     world_model_set(&world, "new-one", "sold", "on");
     draft.model_asked = STR("new-one");
-    (void)refused(&world, "no price", &draft, ERR_UNAVAILABLE, "");
+    struct err err = refused(&world, "no price", &draft, ERR_UNAVAILABLE, "");
+    CHECK_TEXT("no price", err.msg, "no price for this model and resolution");
+    (void)str_copy(world.scope.book, sizeof(world.scope.book), STR("of none"));
+    err = refused(&world, "no book", &draft, ERR_UNAVAILABLE, "");
+    CHECK_TEXT("no book", err.msg, "no price book is in force");
     world_fini(&world);
 }
 
