@@ -13,6 +13,8 @@ from arkgate import BASE, text_to_video, wait_for
 
 ENGINES = ("postgresql",)
 FULL = os.environ.get("ARKGATE_TEST_FULL") == "1"
+# With ThreadSanitizer, beside other tests, a renewal may be late by more than a short one.
+LEASE = "10s" if "tsan" in arkgate.BINARY else "2s"
 QUICK = {"lease": "2s", "poll_interval": "100ms", "clock_interval": "500ms"}
 
 
@@ -23,7 +25,7 @@ def readyz(serve):
 
 def limits_kept(inst):
     """Calls that Ark would have refused, by kind."""
-    return sum(inst.sim.state()["limited"].values())
+    return {kind: count for kind, count in inst.sim.state()["limited"].items() if count}
 
 
 def test_a_balance_for_seven(ctx):
@@ -45,8 +47,8 @@ def test_many_open_tasks_within_ark_s_limits(ctx):
     limits, while clients of both cancel."""
     count = 2000 if FULL else 400
     inst = ctx.new(credit="100000", sim_arguments=["--limits", "--create-rpm", "1000000"],
-                   settings={"lease": "2s"})
-    two = [inst.serve, inst.start_serve({"lease": "2s"})]
+                   settings={"lease": LEASE})
+    two = [inst.serve, inst.start_serve({"lease": LEASE})]
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         ids = list(pool.map(lambda n: two[n % 2].create(
             inst.token, text_to_video(f"{n} [sim: stay=queued]", duration=4)).json["id"], range(count)))
@@ -55,7 +57,7 @@ def test_many_open_tasks_within_ark_s_limits(ctx):
     ctx.equal("cancelled at either", cancelled, [200] * 16)
     time.sleep(5)
     took, calls = time.monotonic() - begun, inst.sim.state()["calls"]
-    ctx.equal("nothing was refused", limits_kept(inst), 0)
+    ctx.equal("nothing was refused", limits_kept(inst), {})
     for kind, most in (("list", 1), ("get", 20), ("delete", 20)):
         ctx.true(f"{kind}: within {most} a second over {took:.1f} s",
                  calls[kind] - before[kind] <= most * took + 1, calls[kind] - before[kind])
