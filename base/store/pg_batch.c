@@ -5,7 +5,6 @@
 #include "base/store/pg_private.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     BATCHES_MAX = 2, /* on their way at the same time, each on a reader's connection */
@@ -197,9 +196,8 @@ enum err_code pg_batch_ask(struct pg_batch *batch, struct pg_stmt *stmt, bool *r
     lock_drop(&batch->lock);
 
     if (waits && !db_waiter_wait(&ask.waiter, sys_mono_us() + batch->busy_us)) {
-        if (give_up(batch, &ask)) {
+        if (give_up(batch, &ask))
             return err_set(err, ERR_BUSY, "too many requests are reading, try again");
-        }
         (void)db_waiter_wait(&ask.waiter, INT64_MAX);
     }
     if (!waits || ask.leads)

@@ -66,7 +66,7 @@ void db_write_jobs(struct db *db, struct db_job *jobs, size_t count);
  * db_read may be called from inside a closure: that aborts. */
 FALLIBLE db_read(struct db *db, db_fn fn, void *ctx, struct err *err);
 /* Likewise for a fn of one statement, which is its own snapshot and the cheaper for it;
- * a second statement fails. */
+ * a second statement fails. Either may run fn again, when a connection was lost. */
 FALLIBLE db_read_one(struct db *db, db_fn fn, void *ctx, struct err *err);
 /* May other processes write? Then what this one remembers can be outdated. */
 bool db_is_shared(const struct db *db);

@@ -138,13 +138,19 @@ def check_running(inst):
     """Between one look of the check and the next a task may end: what is wrong stays wrong."""
     import arkgate
 
-    for left in (3, 2, 1, 0):
+    troubles = []
+
+    def hold():
         try:
-            return arkgate.check_invariants(inst, inst.sim, chains=False)
-        except AssertionError:
-            if not left:
-                raise
-        time.sleep(1)
+            arkgate.check_invariants(inst, inst.sim, chains=False)
+            return True
+        except AssertionError as error:
+            troubles.append(error)
+            return False
+    try:
+        arkgate.wait_for("the invariants", hold, 3, 1)
+    except AssertionError:
+        raise troubles[-1] from None
 
 
 def run_test(ctx, path, name, test):

@@ -118,11 +118,13 @@ def test_texts_that_are_none(ctx):
         ctx.equal("quiet", copy.move(target, status=6, more=("-q",)).stderr.count("\n"), 1)
 
 
+WITHOUT_0003 = ("DROP INDEX price_row_by_model",
+                "ALTER TABLE account ADD COLUMN event_seq INTEGER NOT NULL DEFAULT 0")
+
+
 def make_old(copy):
     """As the first schema was."""
-    for sql in ("DROP TABLE lease", "DROP TABLE account_pace", "DROP INDEX price_row_by_model",
-                "ALTER TABLE account ADD COLUMN event_seq INTEGER NOT NULL DEFAULT 0",
-                "UPDATE schema_version SET version = 1"):
+    for sql in (*WITHOUT_0003, "DROP TABLE lease", "DROP TABLE account_pace", "UPDATE schema_version SET version = 1"):
         copy.write(sql)
 
 
@@ -146,6 +148,14 @@ def test_the_schema_alone(ctx):
         moved(ctx, "an old file", old, target, before)
         ran = json.loads(old.cli("migrate", "-o", "json", target=target).stdout)
         ctx.equal("up to date", ran, {"database": target.url, "schema": newest})
+        before = contents(target)
+        for sql in WITHOUT_0003:
+            target.write(sql.replace("INTEGER", "bigint"))
+        target.write("UPDATE schema_version SET version = 2")
+        ran = json.loads(old.cli("migrate", "-o", "json", target=target).stdout)
+        ctx.equal("brought up", ran, {"database": target.url, "schema": newest})
+        ctx.equal("all that was there", contents(target), before)
+        old.cli("ledger", "verify", target=target)
     inst = from_file(ctx)
     ran = inst.cli("migrate", status=75)
     ctx.true("not beside a gateway", "stop it first" in ran.stderr, ran.stderr)

@@ -538,6 +538,45 @@ static void test_reads_behind_a_lock(void)
     server_fini(&server);
 }
 
+/* While all who send wait for a lock, who comes is told, in time. */
+static void test_reads_wait_no_longer_than_they_may(void)
+{
+    struct server server;
+    struct hand locked[8];
+    struct err err = {0};
+    int64_t version = 0, begun_us;
+
+    server_init(&server);
+    struct db_options options = {.path = server.path, .busy_us = 200000};
+    struct db *hasty = NULL;
+    CLEANUP(db_conn_close) struct db_conn *locker = database_connect(server.path);
+
+    CHECK_OK("open", db_open(&options, &hasty, &err), &err);
+    CHECK_OK("once", db_read_one(hasty, version_steps, &version, &err), &err);
+    CHECK_OK("begin", pg_conn_command(pg_conn_of(locker), "BEGIN", NULL, 0, NULL, &err), &err);
+    CHECK_OK("lock",
+             pg_conn_command(pg_conn_of(locker), "LOCK TABLE t IN ACCESS EXCLUSIVE MODE", NULL,
+                             0, NULL, &err),
+             &err);
+    for (size_t i = 0; i < COUNT_OF(locked); i++) {
+        locked[i] = (struct hand){.db = hasty};
+        CHECK_OK("thread",
+                 lock_thread(&locked[i].thread, "locked", 1 << 19, ask_behind_a_lock,
+                             &locked[i], &err),
+                 &err);
+    }
+    sys_sleep_us(500000);
+    begun_us = sys_mono_us();
+    CHECK_INT("told", db_read_one(hasty, version_steps, &version, &err), ERR_BUSY);
+    CHECK_TRUE("in time", sys_mono_us() - begun_us < 2000000);
+    for (size_t i = 0; i < COUNT_OF(locked); i++)
+        (void)pthread_join(locked[i].thread, NULL);
+    CHECK_OK("and again", db_read_one(hasty, version_steps, &version, &err), &err);
+    db_close(&hasty);
+    db_conn_close(&locker);
+    server_fini(&server);
+}
+
 /* ---- a connection that dies -------------------------------------------------------------- */
 
 /* A relay on loopback that can cut the connection at the COMMIT of the first writer that
@@ -914,15 +953,13 @@ static void test_schemas(void)
 {
     static char newer[] = "UPDATE schema_version SET version = version + 1";
     static char back[] = "UPDATE schema_version SET version = version - 1";
-    static char lease[] = "INSERT INTO lease (name, holder, schema, until_us)"
-                          " VALUES ('gateway:x', 'x', 2, 9000000000000000)";
+    static char lease[] =
+        "INSERT INTO lease (name, holder, schema, until_us)"
+        " SELECT 'gateway:x', 'x', version, 9000000000000000 FROM schema_version";
     static char ended[] = "UPDATE lease SET until_us = 1";
-    struct db_schema_file files[] = {
-        db_schema_files[0],
-        db_schema_files[1],
-        {3, "", "CREATE TABLE three (x bigint); INSERT INTO three VALUES (1)"},
-        {4, "", "CREATE TABLE four (x bigint); INSERT INTO nowhere VALUES (1)"},
-    };
+    enum { FILES_MAX = 64 };
+    int now = db_schema_version();
+    struct db_schema_file files[FILES_MAX];
     struct server server;
     struct err err = {0};
     struct db *db = NULL;
@@ -930,6 +967,12 @@ static void test_schemas(void)
     server_init(&server);
     struct db_options options = {.path = server.path};
 
+    ASSERT(now + 2 <= FILES_MAX);
+    memcpy(files, db_schema_files, (size_t)now * sizeof(files[0]));
+    files[now] = (struct db_schema_file){
+        now + 1, "", "CREATE TABLE next (x bigint); INSERT INTO next VALUES (1)"};
+    files[now + 1] = (struct db_schema_file){
+        now + 2, "", "CREATE TABLE last (x bigint); INSERT INTO nowhere VALUES (1)"};
     CHECK_OK("newer", db_write(server.db, DB_ALL, run_sql, newer, &err), &err);
     CHECK_INT("newer", db_open(&options, &db, &err), ERR_CONFIG);
     CHECK_TRUE("newer", strstr(err.msg, "newer version") != NULL);
@@ -937,16 +980,16 @@ static void test_schemas(void)
     CHECK_INT("under one's feet", db_check(server.db, &err), ERR_CONFIG);
     CHECK_OK("back", db_write(server.db, DB_ALL, run_sql, back, &err), &err);
     CHECK_OK("lease", db_write(server.db, DB_ALL, run_sql, lease, &err), &err);
-    CHECK_INT("an old gateway runs", db_migrate_with(server.path, files, 3, &err),
+    CHECK_INT("an old gateway runs", db_migrate_with(server.path, files, now + 1, &err),
               ERR_CONFLICT);
     CHECK_TRUE("says so", strstr(err.msg, "stop it") != NULL);
-    CHECK_INT("as before", ask(server.db, "SELECT version FROM schema_version"), 2);
+    CHECK_INT("as before", ask(server.db, "SELECT version FROM schema_version"), now);
     CHECK_OK("ended", db_write(server.db, DB_ALL, run_sql, ended, &err), &err);
-    CHECK_TRUE("all or nothing", db_migrate_with(server.path, files, 4, &err) != ERR_OK);
-    CHECK_INT("as before", ask(server.db, "SELECT version FROM schema_version"), 2);
-    CHECK_OK("upgraded", db_migrate_with(server.path, files, 3, &err), &err);
-    CHECK_INT("upgraded", ask(server.db, "SELECT version FROM schema_version"), 3);
-    CHECK_INT("upgraded", ask(server.db, "SELECT x FROM three"), 1);
+    CHECK_TRUE("all or nothing", db_migrate_with(server.path, files, now + 2, &err) != ERR_OK);
+    CHECK_INT("as before", ask(server.db, "SELECT version FROM schema_version"), now);
+    CHECK_OK("upgraded", db_migrate_with(server.path, files, now + 1, &err), &err);
+    CHECK_INT("upgraded", ask(server.db, "SELECT version FROM schema_version"), now + 1);
+    CHECK_INT("upgraded", ask(server.db, "SELECT x FROM next"), 1);
     CHECK_OK("older", db_write(server.db, DB_ALL, run_sql, back, &err), &err);
     CHECK_OK("older", db_write(server.db, DB_ALL, run_sql, back, &err), &err);
     CHECK_INT("older", db_open(&options, &db, &err), ERR_CONFIG);
@@ -1017,6 +1060,7 @@ static void test_clock(void)
 CHECK_MAIN(CHECK_TEST(test_fates), CHECK_TEST(test_refusals_that_wrote_nothing),
            CHECK_TEST(test_lanes_of_two_gateways), CHECK_TEST(test_later),
            CHECK_TEST(test_reads_together), CHECK_TEST(test_reads_behind_a_lock),
+           CHECK_TEST(test_reads_wait_no_longer_than_they_may),
            CHECK_TEST(test_commit_without_answer), CHECK_TEST(test_commit_that_comes_late),
            CHECK_TEST(test_terminated_between), CHECK_TEST(test_terminated_inside),
            CHECK_TEST(test_terminated_all_the_time), CHECK_TEST(test_refused_urls),
