@@ -62,6 +62,9 @@ bool limiter_wait(struct limiter *limiter, const struct upstream_account *accoun
  * may wait for that one longer. */
 FALLIBLE limiter_wait_until(struct limiter *limiter, const struct upstream_account *account,
                             enum limiter_kind kind, int64_t deadline_us, struct err *err);
+/* A list has been answered: one that was long on its way may have reached Ark late, and the
+ * next one then leaves later. */
+void limiter_listed(struct limiter *limiter, const struct upstream_account *account);
 /* Another gateway may have called the account a moment ago: the first list and GET are
  * as far away from now as from a call of our own. */
 void limiter_rest(struct limiter *limiter, const struct upstream_account *account);

@@ -14,12 +14,15 @@ enum {
      * allows, and no more. */
     LATE_MAX_US = SPACING_US - 1000000,
     /* A slot is asked for ahead, for the database takes a moment to give it. */
-    AHEAD_US = 20000
+    AHEAD_US = 20000,
+    /* At most so much later comes a list after one that was long on its way. */
+    TRANSIT_MAX_US = 250000
 };
 
 struct pace {
     int64_t account_id;
     int64_t next_us[LIMITER_KINDS];        /* monotonic */
+    int64_t listed_us;                     /* when the last list left */
     int64_t waiter_next_us[LIMITER_KINDS]; /* waiters take every second turn at most */
     int waiting[LIMITER_KINDS];
 };
@@ -92,15 +95,30 @@ static struct pace *pace_locked(struct limiter *limiter, int64_t account_id)
     return place;
 }
 
-static int64_t spacing_us(const struct limiter *limiter, const struct upstream_account *account,
-                          enum limiter_kind kind)
+static void start_locked(struct pace *pace, enum limiter_kind kind, int64_t spacing)
+{
+    int64_t now_us = sys_mono_us();
+
+    pace->next_us[kind] = now_us + spacing;
+    if (kind == LIMITER_LIST)
+        pace->listed_us = now_us;
+}
+
+static int64_t qps_of(const struct upstream_account *account, enum limiter_kind kind)
 {
     const int64_t qps[LIMITER_KINDS] = {account->list_qps, account->get_qps,
                                         account->delete_qps};
+
+    return qps[kind] > 0 ? qps[kind] : 1;
+}
+
+static int64_t spacing_us(const struct limiter *limiter, const struct upstream_account *account,
+                          enum limiter_kind kind)
+{
     /* Those who do not see each other have half of the GETs each. */
     int64_t sides = limiter->shared != NULL && kind == LIMITER_GET ? 2 : 1;
 
-    return SPACING_US * sides / (qps[kind] > 0 ? qps[kind] : 1);
+    return SPACING_US * sides / qps_of(account, kind);
 }
 
 bool limiter_try(struct limiter *limiter, const struct upstream_account *account,
@@ -115,7 +133,7 @@ bool limiter_try(struct limiter *limiter, const struct upstream_account *account
     allowed = !limiter->halted && now_us >= pace->next_us[kind] &&
               (pace->waiting[kind] == 0 || now_us < pace->waiter_next_us[kind]);
     if (allowed)
-        pace->next_us[kind] = now_us + spacing_us(limiter, account, kind);
+        start_locked(pace, kind, spacing_us(limiter, account, kind));
     lock_drop(&limiter->lock);
     return allowed;
 }
@@ -142,7 +160,7 @@ static bool wait_turn(struct limiter *limiter, const struct upstream_account *ac
     pace->waiting[kind]--;
     allowed = !*stop && sys_mono_us() < deadline_us;
     if (allowed) {
-        pace->next_us[kind] = sys_mono_us() + spacing_us(limiter, account, kind);
+        start_locked(pace, kind, spacing_us(limiter, account, kind));
         pace->waiter_next_us[kind] =
             pace->next_us[kind] + spacing_us(limiter, account, kind) / 2;
     }
@@ -238,6 +256,24 @@ bool limiter_wait(struct limiter *limiter, const struct upstream_account *accoun
                   enum limiter_kind kind)
 {
     return wait_turn(limiter, account, kind, INT64_MAX, &limiter->halted);
+}
+
+void limiter_listed(struct limiter *limiter, const struct upstream_account *account)
+{
+    int64_t now_us = sys_mono_us();
+
+    lock_take(&limiter->lock);
+    struct pace *pace = pace_locked(limiter, account->id);
+    int64_t spacing = spacing_us(limiter, account, LIMITER_LIST);
+    int64_t latest_us = pace->listed_us + spacing + TRANSIT_MAX_US;
+    /* No wider than the limit: the call has arrived before its answer did. */
+    int64_t next_us = now_us + (SPACING_US - LATE_MAX_US) / qps_of(account, LIMITER_LIST);
+
+    if (next_us > latest_us)
+        next_us = latest_us;
+    if (pace->next_us[LIMITER_LIST] < next_us)
+        pace->next_us[LIMITER_LIST] = next_us;
+    lock_drop(&limiter->lock);
 }
 
 void limiter_rest(struct limiter *limiter, const struct upstream_account *account)

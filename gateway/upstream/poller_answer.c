@@ -168,6 +168,8 @@ void poller_answer_take(struct poller *poller, struct poll_call *call)
     const struct net_reply *reply = &call->reply;
     bool understood = false;
 
+    if (call->is_list)
+        limiter_listed(poller->ark->limiter, &call->account->limits);
     if (reply->fate == NET_ANSWERED && reply->status == 200)
         understood = take_answer(poller, call);
     else if (reply->fate == NET_ANSWERED && reply->status == 404 && !call->is_list &&

@@ -57,7 +57,12 @@ static enum err_code fetch(struct ark *ark, const struct upstream_account *accou
         return err_set(err, ERR_BUSY, "the account is another gateway's now");
     TRY(directory_account_target(ark->directory, account->id, &target, err));
     (void)snprintf(url, sizeof(url), "%s/contents/generations/tasks%s", target.base_url, path);
-    TRY(net_call(ark->net, &call, &text->reply, err));
+    enum err_code rc = net_call(ark->net, &call, &text->reply, err);
+
+    if (kind == LIMITER_LIST)
+        limiter_listed(ark->limiter, account);
+    if (rc != ERR_OK)
+        return rc;
     if (text->reply.fate != NET_ANSWERED)
         return err_detail(err, ERR_UPSTREAM, "scan: %s", text->reply.reason);
     *ret_status = text->reply.status;

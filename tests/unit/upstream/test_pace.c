@@ -170,6 +170,33 @@ static void test_halves(void)
     world_fini(&world);
 }
 
+/* A list that took 200 ms may have arrived only then: the next one arrives a second later. */
+static void test_a_list_long_on_its_way(void)
+{
+    struct world world;
+    struct limiter *limiter;
+    struct upstream_account account;
+
+    world_init(&world, 0);
+    account = paced(&world, 20);
+    account.list_qps = 1;
+    limiter = limiter_new(world.db);
+    CHECK_TRUE("first", limiter_try(limiter, &account, LIMITER_LIST));
+    int64_t began_us = sys_mono_us();
+
+    AWAIT("on its way", sys_mono_us() - began_us >= 200000);
+    int64_t answered_us = sys_mono_us();
+
+    limiter_listed(limiter, &account);
+    AWAIT("again", limiter_try(limiter, &account, LIMITER_LIST));
+    int64_t now_us = sys_mono_us();
+
+    CHECK_TRUE("from its answer, a quarter of a second at most",
+               now_us - answered_us >= 1000000 || now_us - began_us >= 1290000);
+    limiter_free(&limiter);
+    world_fini(&world);
+}
+
 static void test_no_slot_in_time(void)
 {
     struct world world;
@@ -348,6 +375,6 @@ static void test_late_slots_are_lost(void)
 }
 
 CHECK_MAIN(CHECK_TEST(test_slots), CHECK_TEST(test_two_gateways_share_a_rate),
-           CHECK_TEST(test_halves), CHECK_TEST(test_no_slot_in_time),
-           CHECK_TEST(test_stop_ends_a_wait), CHECK_TEST(test_no_database_no_turn),
-           CHECK_TEST(test_late_slots_are_lost))
+           CHECK_TEST(test_halves), CHECK_TEST(test_a_list_long_on_its_way),
+           CHECK_TEST(test_no_slot_in_time), CHECK_TEST(test_stop_ends_a_wait),
+           CHECK_TEST(test_no_database_no_turn), CHECK_TEST(test_late_slots_are_lost))
