@@ -38,13 +38,13 @@ FALLIBLE hold_repo_add(struct db_conn *conn, int64_t tenant_id, const struct hol
     static const char sql[] =
         "INSERT INTO hold (tenant_id, task, seq, amount_nano, tokens, output_ms, book,"
         " book_version, sku, state, unit, unit_price_nano)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        " VALUES ($2, $1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
         " ON CONFLICT (tenant_id, task) DO NOTHING";
     CLEANUP(db_done) struct db_stmt *stmt = NULL;
 
-    TRY(db_prepare(conn, sql, &stmt, err));
-    db_bind_i64(stmt, 1, tenant_id);
-    db_bind_text(stmt, 2, str_from(row->task));
+    TRY(db_prepare_rows(conn, sql, &stmt, err));
+    db_bind_text(stmt, 1, str_from(row->task));
+    db_bind_i64(stmt, 2, tenant_id);
     db_bind_i64(stmt, 3, row->seq);
     db_bind_i64(stmt, 4, row->amount_nano);
     db_bind_i64(stmt, 5, row->tokens);

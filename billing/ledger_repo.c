@@ -89,32 +89,74 @@ struct memo {
     int64_t last_us;
 };
 
+#define BEGIN_COLUMNS                                                                      \
+    "currency, available_nano, held_nano, charged_nano, loss_nano, credit_line_nano, seq," \
+    " head, (SELECT l.time_us FROM ledger AS l WHERE l.tenant_id = account.tenant_id"      \
+    " AND l.seq = account.seq), tenant_id FROM account"
+enum { AHEAD_MAX = 48 };
+
+static FALLIBLE begin_from_row(struct db_stmt *stmt, struct memo *ret_memo, struct err *err)
+{
+    ret_memo->last_us = db_is_null(stmt, 8) ? 0 : db_get_i64(stmt, 8);
+    TRY(account_from_row(stmt, db_get_i64(stmt, 9), &ret_memo->account, err));
+    ret_memo->known = true;
+    return ERR_OK;
+}
+
+/* Reads the account, and with it those of the closures that come next. One that is damaged
+ * is an error for who asks for it. */
+static FALLIBLE begin_ahead(struct db_conn *conn, const int64_t *ids, int count,
+                            struct err *err)
+{
+    static const char sql[] =
+        "SELECT " BEGIN_COLUMNS " WHERE tenant_id IN ("
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
+        "$18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, "
+        "$33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48)";
+    CLEANUP(db_done) struct db_stmt *stmt = NULL;
+    enum db_step step;
+
+    TRY(db_prepare(conn, sql, &stmt, err));
+    for (int i = 0; i < AHEAD_MAX; i++)
+        db_bind_i64(stmt, i + 1, ids[i < count ? i : 0]);
+    while ((step = db_step(stmt, err)) == DB_ROW) {
+        struct memo *memo = db_memo(conn, &memo_kind, db_get_i64(stmt, 9), sizeof(*memo));
+        struct err ignored;
+
+        if (memo != NULL && !memo->known)
+            (void)!begin_from_row(stmt, memo, &ignored);
+    }
+    return step == DB_FAIL ? err->code : ERR_OK;
+}
+
 FALLIBLE ledger_repo_begin(struct db_conn *conn, int64_t tenant_id, bool *ret_any,
                            struct ledger_account *ret_account, int64_t *ret_last_us,
                            struct err *err)
 {
-    static const char sql[] =
-        "SELECT currency, available_nano, held_nano, charged_nano, loss_nano, credit_line_nano,"
-        " seq, head, (SELECT l.time_us FROM ledger AS l WHERE l.tenant_id = account.tenant_id"
-        " AND l.seq = account.seq) FROM account WHERE tenant_id = $1";
-    struct memo *memo = db_memo(conn, &memo_kind, tenant_id, sizeof(*memo));
-    CLEANUP(db_done) struct db_stmt *stmt = NULL;
+    static const char sql[] = "SELECT " BEGIN_COLUMNS " WHERE tenant_id = $1";
+    struct memo *memo = db_memo(conn, &memo_kind, tenant_id, sizeof(*memo)), own = {0};
+    const int64_t *ids;
+    int count = memo != NULL && !memo->known ? db_memo_ahead(conn, tenant_id, &ids) : 0;
 
-    if (memo != NULL && memo->known) {
-        *ret_any = true;
-        *ret_account = memo->account;
-        *ret_last_us = memo->last_us;
-        return ERR_OK;
+    if (count > 1)
+        TRY(begin_ahead(conn, ids, count < AHEAD_MAX ? count : AHEAD_MAX, err));
+    if (memo == NULL || !memo->known) {
+        CLEANUP(db_done) struct db_stmt *stmt = NULL;
+
+        TRY(db_prepare(conn, sql, &stmt, err));
+        db_bind_i64(stmt, 1, tenant_id);
+        TRY(step_row(stmt, ret_any, err));
+        if (!*ret_any)
+            return ERR_OK;
+        TRY(begin_from_row(stmt, &own, err));
+        if (memo != NULL)
+            *memo = own;
+    } else {
+        own = *memo;
     }
-    TRY(db_prepare(conn, sql, &stmt, err));
-    db_bind_i64(stmt, 1, tenant_id);
-    TRY(step_row(stmt, ret_any, err));
-    if (!*ret_any)
-        return ERR_OK;
-    *ret_last_us = db_is_null(stmt, 8) ? 0 : db_get_i64(stmt, 8);
-    TRY(account_from_row(stmt, tenant_id, ret_account, err));
-    if (memo != NULL)
-        *memo = (struct memo){.known = true, .account = *ret_account, .last_us = *ret_last_us};
+    *ret_any = true;
+    *ret_account = own.account;
+    *ret_last_us = own.last_us;
     return ERR_OK;
 }
 
@@ -127,7 +169,7 @@ FALLIBLE ledger_repo_end(struct db_conn *conn, const struct ledger_account *acco
     struct memo *memo = db_memo(conn, &memo_kind, account->tenant_id, sizeof(*memo));
     CLEANUP(db_done) struct db_stmt *stmt = NULL;
 
-    TRY(db_prepare(conn, sql, &stmt, err));
+    TRY(db_prepare_rows(conn, sql, &stmt, err));
     db_bind_i64(stmt, 1, account->tenant_id);
     db_bind_i64(stmt, 2, account->seq - 1);
     db_bind_i64(stmt, 3, account->available_nano);
@@ -165,7 +207,7 @@ FALLIBLE ledger_repo_insert(struct db_conn *conn, const struct ledger_view *entr
         " $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
     CLEANUP(db_done) struct db_stmt *stmt = NULL;
 
-    TRY(db_prepare(conn, sql, &stmt, err));
+    TRY(db_prepare_rows(conn, sql, &stmt, err));
     for (unsigned column = 0; column < COLUMN_COUNT; column++) {
         int position = (int)column + 1;
         struct str text = entry->text[column];

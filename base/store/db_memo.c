@@ -33,3 +33,14 @@ void *db_memo(struct db_conn *conn, const void *kind, int64_t key, size_t size)
     *memo = (struct db_memo){.kind = kind, .key = key};
     return memo->bytes;
 }
+
+int db_memo_ahead(const struct db_conn *conn, int64_t tenant_id, const int64_t **ret_ids)
+{
+    for (int i = 0; i < conn->lanes.count; i++) {
+        if (conn->lanes.ids[i] != tenant_id)
+            continue;
+        *ret_ids = conn->lanes.ids + i;
+        return conn->lanes.count - i;
+    }
+    return 0;
+}

@@ -20,6 +20,13 @@ enum db_role { DB_ROLE_WRITER, DB_ROLE_READER, DB_ROLE_TOOL };
 /* Bits of the bound mask; the widest table has about forty columns. */
 #define DB_PARAMETERS_MAX 64
 
+/* The tenants of a group on PostgreSQL, ascending. */
+enum { DB_LANES_MAX = 48 };
+struct db_lanes {
+    int count;
+    int64_t ids[DB_LANES_MAX];
+};
+
 /* A connection; the engines' own begin with it. */
 struct db_conn {
     const struct db_engine *engine;
@@ -32,6 +39,7 @@ struct db_conn {
     int64_t begun;            /* statements since the closure began */
     int memo_count;           /* of memos; -1: it is no writer's */
     struct db_memo *memos;    /* DB_MEMOS of them, once one was asked for */
+    struct db_lanes lanes;    /* of a writer's transaction; none with SQLite */
 };
 
 /* Enough for the tenants of one group. */
@@ -57,6 +65,7 @@ struct db_stmt {
     int64_t changes;
     int parameters;
     bool cached;
+    bool collected; /* db_prepare_rows */
     bool busy;
     bool stepped;
     bool ended;
@@ -69,7 +78,7 @@ struct db_call;
 struct db_engine {
     const char *name;
     int writers;   /* threads that write */
-    int group_max; /* closures per commit unless the options say another number */
+    int group_max; /* closures per commit unless the options say fewer */
     FALLIBLE(*open)
     (const struct db_options *options, enum db_role role, struct db_conn **ret_conn,
      struct err *err);
@@ -218,7 +227,7 @@ void db_readers_return(struct db_readers *readers, struct db_conn **conn, bool b
 
 /* db.c -------------------------------------------------------------------------- */
 
-enum { DB_WRITERS_MAX = 5 };
+enum { DB_WRITERS_MAX = 4 };
 struct db {
     const struct db_engine *engine;
     struct db_readers *readers;

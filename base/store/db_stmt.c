@@ -132,7 +132,7 @@ FALLIBLE db_prepare(struct db_conn *conn, const char *sql, struct db_stmt **ret_
     st->bound = 0;
     st->changes = 0;
     st->problem = NULL;
-    st->stepped = st->ended = false;
+    st->stepped = st->ended = st->collected = false;
     st->next_out = conn->borrowed;
     conn->borrowed = st;
     *ret_stmt = st;
@@ -143,6 +143,14 @@ FALLIBLE db_prepare2(struct db_conn *conn, const char *sqlite, const char *pg,
                      struct db_stmt **ret_stmt, struct err *err)
 {
     return db_prepare(conn, conn->engine == &sqlite_engine ? sqlite : pg, ret_stmt, err);
+}
+
+FALLIBLE db_prepare_rows(struct db_conn *conn, const char *sql, struct db_stmt **ret_stmt,
+                         struct err *err)
+{
+    TRY(db_prepare(conn, sql, ret_stmt, err));
+    (*ret_stmt)->collected = true;
+    return ERR_OK;
 }
 
 void db_done(struct db_stmt **stmt)
@@ -270,6 +278,8 @@ static FALLIBLE step_begin(struct db_stmt *stmt, struct err *err)
 
 enum db_step db_step(struct db_stmt *stmt, struct err *err)
 {
+    if (stmt->collected && stmt->problem == NULL)
+        stmt->problem = "a statement that is collected was stepped";
     if (step_begin(stmt, err) != ERR_OK)
         return DB_FAIL;
     enum db_step step = stmt->conn->engine->step(stmt, err);
@@ -310,6 +320,11 @@ enum err_code db_stmt_not_one(struct db_conn *conn, const char *otherwise, struc
 
 int64_t db_changes(struct db_stmt *stmt)
 {
+    struct err ignored; /* noted on the connection: the closure fails */
+
+    if (stmt->collected)
+        (void)!db_stmt_refuse(stmt->conn, "a statement that is collected was counted",
+                              stmt->sql, &ignored);
     return stmt->conn->engine->changes(stmt);
 }
 

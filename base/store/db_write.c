@@ -62,8 +62,9 @@ FALLIBLE db_writer_start(const struct db_options *options, struct db_conn **conn
     lock_init(&writer->lock);
     writer->last = &writer->first;
     writer->queue_max = options->queue_max > 0 ? options->queue_max : QUEUE_MAX;
-    writer->group_max =
-        options->group_max > 0 ? options->group_max : (*conn)->engine->group_max;
+    writer->group_max = (*conn)->engine->group_max;
+    if (options->group_max > 0 && options->group_max < writer->group_max)
+        writer->group_max = options->group_max;
     writer->busy_us = options->busy_us;
     writer->group = calloc((size_t)writer->group_max, sizeof(struct db_call *));
     if (writer->group == NULL) {

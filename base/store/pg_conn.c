@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -28,9 +29,11 @@ static const char *const verb_sql[PG_VERB_COUNT] = {
     [PG_VERB_RELEASE] = "RELEASE SAVEPOINT closure",
     [PG_VERB_LOCK_ALL] = "SELECT pg_advisory_xact_lock(" LOCK_CLASS ", 0)",
     [PG_VERB_LOCK_SHARED] = "SELECT pg_advisory_xact_lock_shared(" LOCK_CLASS ", 0)",
-    /* Two tenants may share a number after 2^32 of them: they would wait, no more. */
-    [PG_VERB_LOCK_TENANT] =
-        "SELECT pg_advisory_xact_lock(" LOCK_CLASS ", CAST($1 & 2147483647 AS int))",
+    /* In the array's order. Two tenants may share a number after 2^31 of them: they would
+     * wait, no more. */
+    [PG_VERB_LOCK_TENANTS] =
+        "SELECT pg_advisory_xact_lock(" LOCK_CLASS ", CAST(lane & 2147483647 AS int))"
+        " FROM unnest($1) AS lane",
     /* In the transaction that it counts, so that it tells whether that was committed; and
      * fails, by a division by zero, once pg_group.c has found that it was not. */
     [PG_VERB_MARK] =
@@ -142,15 +145,17 @@ static FALLIBLE take_rows(struct pg_conn *conn, const struct pg_pending *pending
 {
     int64_t number;
 
-    if (pending->number == NULL)
+    if (pending->numbers == NULL)
         return PQntuples(answer) == 0
                    ? ERR_OK
                    : db_stmt_refuse(&conn->base, "a row nobody asked for", pending->sql, err);
-    if (PQntuples(answer) != 1)
+    if (PQntuples(answer) != pending->rows)
         return db_stmt_not_one(&conn->base, pending->otherwise, err);
-    if (!pg_stmt_number(answer, 0, 0, &number))
-        return db_stmt_refuse(&conn->base, "a column is no integer", pending->sql, err);
-    *pending->number = number;
+    for (int i = 0; i < pending->rows; i++) {
+        if (!pg_stmt_number(answer, i, 0, &number))
+            return db_stmt_refuse(&conn->base, "a column is no integer", pending->sql, err);
+        *pending->numbers[i] = number;
+    }
     return ERR_OK;
 }
 
@@ -166,7 +171,8 @@ static FALLIBLE take_answer(struct pg_conn *conn, const struct pg_pending *pendi
     case PGRES_COMMAND_OK:
         if (pending->is_commit) /* a failed transaction's COMMIT says ROLLBACK */
             conn->committed = strcmp(PQcmdStatus(answer), "COMMIT") == 0;
-        if (pending->otherwise != NULL && strcmp(PQcmdTuples(answer), "1") != 0)
+        if (pending->otherwise != NULL &&
+            strtol(PQcmdTuples(answer), NULL, 10) != pending->rows)
             code = db_stmt_not_one(&conn->base, pending->otherwise, err);
         if (code != ERR_OK && conn->failed_call < 0)
             conn->failed_call = pending->call;
@@ -299,12 +305,17 @@ void pg_conn_verb(struct pg_conn *conn, enum pg_verb verb)
     send_verb(conn, verb, 0, NULL, NULL, NULL);
 }
 
-void pg_conn_lock(struct pg_conn *conn, int64_t tenant_id)
+void pg_conn_lock(struct pg_conn *conn, const int64_t *lanes, int count)
 {
-    uint64_t wire = __builtin_bswap64((uint64_t)tenant_id);
-    const char *values[] = {(const char *)&wire};
+    char wire[PG_ARRAY_HEADER + DB_LANES_MAX * 12], *end;
+    const char *values[] = {wire};
 
-    send_verb(conn, PG_VERB_LOCK_TENANT, 1, values, (const int[]){8}, (const int[]){1});
+    ASSERT(count <= DB_LANES_MAX);
+    end = pg_rows_array_header(wire, PG_INT8, count, false);
+    for (int i = 0; i < count; i++)
+        end = pg_rows_array_i64(end, lanes[i]);
+    send_verb(conn, PG_VERB_LOCK_TENANTS, 1, values, (const int[]){(int)(end - wire)},
+              (const int[]){1});
 }
 
 void pg_conn_mark(struct pg_conn *conn, int64_t number)
@@ -384,11 +395,11 @@ FALLIBLE pg_conn_describe(struct pg_conn *conn, const char *sql, Oid *ret_types,
 FALLIBLE pg_conn_prepare_verbs(struct pg_conn *conn, struct err *err)
 {
     static const Oid types[PG_VERB_COUNT][2] = {
-        [PG_VERB_LOCK_TENANT] = {PG_INT8}, [PG_VERB_MARK] = {PG_TEXT, PG_INT8}};
+        [PG_VERB_LOCK_TENANTS] = {PG_INT8_ARRAY}, [PG_VERB_MARK] = {PG_TEXT, PG_INT8}};
 
     for (int i = 0; i < PG_VERB_COUNT; i++) {
         const struct pg_pending pending = {.kind = PG_VERB, .sql = verb_sql[i]};
-        int count = i == PG_VERB_MARK ? 2 : i == PG_VERB_LOCK_TENANT ? 1 : 0;
+        int count = i == PG_VERB_MARK ? 2 : i == PG_VERB_LOCK_TENANTS ? 1 : 0;
         char name[16];
 
         if (i == PG_VERB_MARK && conn->role != DB_ROLE_WRITER)

@@ -70,18 +70,18 @@ static FALLIBLE reconnect(struct db_writer *writer, bool patient, struct err *er
  * closure of DB_ALL wants for itself. */
 static void queue_locks(struct pg_conn *conn, struct db_call *const *calls, int count)
 {
-    bool shared = false;
+    struct db_lanes *lanes = &conn->base.lanes;
 
+    lanes->count = 0;
     for (int i = 0; i < count; i++) {
         if (calls[i]->lane == DB_ALL)
             pg_conn_verb(conn, PG_VERB_LOCK_ALL);
-        if (calls[i]->lane <= 0)
-            continue;
-        if (!shared)
-            pg_conn_verb(conn, PG_VERB_LOCK_SHARED);
-        shared = true;
-        if (i == 0 || calls[i]->lane != calls[i - 1]->lane)
-            pg_conn_lock(conn, calls[i]->lane);
+        if (calls[i]->lane > 0 && (i == 0 || calls[i]->lane != calls[i - 1]->lane))
+            lanes->ids[lanes->count++] = calls[i]->lane;
+    }
+    if (lanes->count > 0) {
+        pg_conn_verb(conn, PG_VERB_LOCK_SHARED);
+        pg_conn_lock(conn, lanes->ids, lanes->count);
     }
 }
 
@@ -106,8 +106,10 @@ static FALLIBLE run_closures(struct db_writer *writer, struct db_call **calls, i
             return err->code;
         }
         if (calls[i]->code == ERR_OK) {
-            if (careful)
+            if (careful) {
+                pg_rows_send(conn, NULL);
                 pg_conn_verb(conn, PG_VERB_RELEASE);
+            }
             ++*ret_good;
             continue;
         }
@@ -120,6 +122,7 @@ static FALLIBLE run_closures(struct db_writer *writer, struct db_call **calls, i
             return err->code;
         }
         conn->failed_call = -1; /* it is this one's alone */
+        pg_rows_drop(conn);
         if (careful) {
             pg_conn_verb(conn, PG_VERB_ROLLBACK_TO);
             pg_conn_verb(conn, PG_VERB_RELEASE);
@@ -139,6 +142,7 @@ static void roll_back(struct pg_conn *conn)
     struct err ignored; /* then the connection is lost, and with it the transaction */
     bool retry = conn->retry;
 
+    pg_rows_drop(conn);
     if (conn->pending_count > 0)
         (void)!pg_conn_flush(conn, &ignored);
     if (!conn->lost)
@@ -199,6 +203,7 @@ static enum outcome commit(struct db_writer *writer, struct db_call **calls, int
         (void)err_detail(err, ERR_IO, "a fault point failed the commit");
         return GROUP_AGAIN;
     }
+    pg_rows_send(conn, NULL);
     /* What was to change one row and did not is no error to the server: it would commit. */
     if (pg_conn_has_checks(conn) && pg_conn_flush(conn, err) != ERR_OK) {
         roll_back(conn);
@@ -236,6 +241,7 @@ static enum outcome run_once(struct db_writer *writer, struct db_call **calls, i
     int good;
 
     pg_conn_forget(conn);
+    pg_rows_drop(conn);
     db_memo_begin(writer->conn);
     pg_conn_verb(conn, PG_VERB_BEGIN);
     queue_locks(conn, calls, count);

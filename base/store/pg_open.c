@@ -20,8 +20,10 @@ static const char session_sql[] =
     " set_config('default_transaction_read_only', $3, false),"
     " set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') = 'off'"
     " THEN 'on' ELSE current_setting('synchronous_commit') END, false),"
-    " set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false), "
-    "set_config('client_min_messages', 'error', false)";
+    " set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),"
+    " set_config('enable_hashjoin', $5, false), set_config('enable_mergejoin', $5, false),"
+    " set_config('plan_cache_mode', $6, false), set_config('client_min_messages', 'error', "
+    "false)";
 
 struct parameters {
     const char *names[CONNECT_PARAMETERS_MAX + 1], *values[CONNECT_PARAMETERS_MAX + 1];
@@ -116,11 +118,14 @@ static void no_notice(void *ctx, const PGresult *result)
 static FALLIBLE prepare_session(struct pg_conn *conn, struct err *err)
 {
     bool tool = conn->role == DB_ROLE_TOOL;
-    const char *const values[] = {tool ? "0" : "10s", tool ? "60s" : "3s",
+    const char *const values[] = {tool ? "0" : "10s",
+                                  tool ? "60s" : "3s",
                                   conn->role == DB_ROLE_READER ? "on" : "off",
-                                  tool ? "0" : "5s"};
+                                  tool ? "0" : "5s",
+                                  conn->role == DB_ROLE_WRITER ? "off" : "on",
+                                  conn->role == DB_ROLE_WRITER ? "force_generic_plan" : "auto"};
 
-    TRY(pg_conn_command(conn, session_sql, values, 4, NULL, err));
+    TRY(pg_conn_command(conn, session_sql, values, 6, NULL, err));
     return pg_conn_prepare_verbs(conn, err);
 }
 
@@ -172,6 +177,7 @@ FALLIBLE pg_open_again(struct db_conn *conn, struct err *err)
     struct pg_conn *own = pg_conn_of(conn);
 
     pg_conn_drop_pending(own);
+    pg_rows_drop(own);
     db_stmt_drop_cache(conn);
     PQfinish(own->pg);
     own->pg = NULL;

@@ -8,6 +8,7 @@
 #include "base/store/db_private.h"
 
 #include <libpq-fe.h>
+#include <limits.h>
 
 /* Object identifiers of the types that our columns and parameters have (pg_type.dat). */
 enum {
@@ -19,6 +20,9 @@ enum {
     PG_INT4 = 23,
     PG_TEXT = 25,
     PG_UNKNOWN = 705,
+    PG_BYTEA_ARRAY = 1001,
+    PG_TEXT_ARRAY = 1009,
+    PG_INT8_ARRAY = 1016,
     PG_VARCHAR = 1043,
     PG_NUMERIC = 1700
 };
@@ -32,10 +36,10 @@ enum pg_verb {
     PG_VERB_SAVEPOINT,
     PG_VERB_ROLLBACK_TO,
     PG_VERB_RELEASE,
-    PG_VERB_LOCK_ALL,    /* waits for every tenant's closures, and keeps them out */
-    PG_VERB_LOCK_SHARED, /* keeps out who wants all */
-    PG_VERB_LOCK_TENANT, /* ($1 tenant) */
-    PG_VERB_MARK,        /* ($1 writer, $2 number) */
+    PG_VERB_LOCK_ALL,     /* waits for every tenant's closures, and keeps them out */
+    PG_VERB_LOCK_SHARED,  /* keeps out who wants all */
+    PG_VERB_LOCK_TENANTS, /* ($1 tenants) */
+    PG_VERB_MARK,         /* ($1 writer, $2 number) */
     PG_VERB_COUNT
 };
 
@@ -47,13 +51,18 @@ struct pg_pending {
     int64_t run; /* pg_stmt's, of a run or step */
     bool is_commit;
     const char *sql;
-    const char *otherwise; /* what is wrong unless it changed one row; NULL: nothing */
-    int64_t *number;       /* where that row's column goes; NULL: it has none */
+    int rows;              /* that it is to change, when the next two ask for it */
+    const char *otherwise; /* what is wrong unless it changed so many; NULL: nothing */
+    int64_t **numbers;     /* owned: where each row's column goes; NULL: it has none */
 };
 
 enum {
     PG_PENDING_MAX = 512, /* more are sent by themselves */
-    PG_WRITER_TEXT = 33   /* 16 bytes in hex */
+    PG_ROWS_MAX = 64,     /* of one statement, sent together */
+    PG_OPEN_MAX = 16,     /* statements that collect at a time */
+    PG_ARRAY_HEADER = 20, /* bytes */
+    PG_CALL_SEVERAL = INT_MAX,
+    PG_WRITER_TEXT = 33 /* 16 bytes in hex */
 };
 
 struct pg_conn {
@@ -63,12 +72,14 @@ struct pg_conn {
     enum db_role role;
     bool lost;       /* the connection is of no use any more */
     bool retry;      /* the first failure since pg_conn_forget passes by itself */
-    int call;        /* which closure of a group queues now; -1: none */
+    int call;        /* which closure of a group queues now; -1: none; PG_CALL_SEVERAL */
     int failed_call; /* whose statement failed first since pg_conn_forget; -1: none */
     bool wrote;      /* the closure that queues now has queued what may change something */
     bool committed;  /* a COMMIT was answered with its tag */
     bool commit_sent;
     uint64_t names; /* of prepared statements */
+    int open_count;
+    struct pg_stmt *open[PG_OPEN_MAX]; /* those that have collected rows, the oldest first */
     int pending_count;
     struct pg_pending pending[PG_PENDING_MAX];
     /* The writer's. */
@@ -100,7 +111,8 @@ void pg_conn_forget(struct pg_conn *conn);
 bool pg_conn_note(struct pg_conn *conn, const struct pg_pending *pending);
 /* Queues a verb. */
 void pg_conn_verb(struct pg_conn *conn, enum pg_verb verb);
-void pg_conn_lock(struct pg_conn *conn, int64_t tenant_id);
+/* Queues the wait for these tenants' locks, one after the other. DB_LANES_MAX at most. */
+void pg_conn_lock(struct pg_conn *conn, const int64_t *lanes, int count);
 void pg_conn_mark(struct pg_conn *conn, int64_t number);
 /* Sends the queue and reads every answer. The first failure is noted on the connection
  * and returned. */
@@ -151,10 +163,38 @@ bool pg_stmt_number(const PGresult *result, int row, int column, int64_t *ret_nu
 /* Takes the answer to a pending prepare, run or step; NULL: there will be none. */
 void pg_stmt_answer(const struct pg_pending *pending, PGresult *result);
 
+/* What a statement that collects has collected. */
+struct pg_rows *pg_stmt_rows(struct pg_stmt *stmt);
+/* Queues it for many rows. */
+void pg_stmt_send_rows(struct pg_conn *conn, struct pg_stmt *stmt,
+                       const struct pg_pending *pending, const char *const *values,
+                       const int *lengths);
+
 /* Queues one execution of another connection's statement on this one; its rows are that
  * statement's, when the queue has been flushed. */
 FALLIBLE pg_stmt_send(struct pg_conn *conn, struct pg_stmt *stmt, struct err *err);
 bool pg_stmt_has_rows(const struct pg_stmt *stmt);
+
+/* pg_rows.c: statements of one row, sent as one of many ------------------------------- */
+
+/* ERR_INTERNAL for a text that is not of its two forms. */
+FALLIBLE pg_rows_new(const char *sql, const struct pg_shape *shape, struct pg_rows **ret_rows,
+                     struct err *err);
+/* Accepts NULL. */
+void pg_rows_free(struct pg_rows *rows);
+/* The text for many, and the types of its parameters. */
+const char *pg_rows_sql(const struct pg_rows *rows, const Oid **ret_types);
+/* Collects a row; number and otherwise as with pg_pending. */
+FALLIBLE pg_rows_add(struct pg_conn *conn, struct pg_stmt *stmt, const char *const *values,
+                     const int *lengths, int64_t *number, const char *otherwise,
+                     struct err *err);
+/* Queues what must go out before a statement of this text; NULL: all of it. */
+void pg_rows_send(struct pg_conn *conn, const char *sql);
+/* Forgets all of it. */
+void pg_rows_drop(struct pg_conn *conn);
+/* An array's bytes: behind the header, each element. They return the end. */
+char *pg_rows_array_header(char to[PG_ARRAY_HEADER], Oid type, int count, bool has_null);
+char *pg_rows_array_i64(char *to, int64_t number);
 
 /* pg_batch.c: reads of one statement --------------------------------------------------- */
 

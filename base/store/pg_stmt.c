@@ -22,6 +22,7 @@ struct pg_stmt {
     const char *values[DB_PARAMETERS_MAX];
     int lengths[DB_PARAMETERS_MAX];
     uint64_t wire[DB_PARAMETERS_MAX]; /* integers in network order */
+    struct pg_rows *rows;             /* a prototype's, when it collects */
 };
 
 static struct pg_stmt *of(struct db_stmt *stmt)
@@ -40,7 +41,10 @@ static void stmt_free(struct db_stmt *stmt)
         if (conn->pending[i].stmt == st)
             conn->pending[i].stmt = NULL;
     }
+    for (int i = 0; conn != NULL && i < conn->open_count; i++)
+        ASSERT(conn->open[i] != st);
     PQclear(st->result);
+    pg_rows_free(st->rows);
     free(st);
 }
 
@@ -117,6 +121,7 @@ static const char *bind_null(struct db_stmt *stmt, int position)
 
 void pg_stmt_answer(const struct pg_pending *pending, PGresult *result)
 {
+    free(pending->numbers);
     struct pg_stmt *st = pending->stmt;
     ExecStatusType status = PQresultStatus(result);
     bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
@@ -137,31 +142,59 @@ void pg_stmt_answer(const struct pg_pending *pending, PGresult *result)
     PQclear(result);
 }
 
-/* Queues one execution by prototype's name, and its preparation when that is still to come. */
-static void queue(struct pg_conn *conn, struct pg_stmt *prototype, struct pg_stmt *st,
-                  struct pg_pending pending)
+struct pg_rows *pg_stmt_rows(struct pg_stmt *stmt)
+{
+    return stmt->rows;
+}
+
+/* Queues one execution by prototype's name, and its preparation when that is still to come.
+ * */
+static void send_prepared(struct pg_conn *conn, struct pg_stmt *prototype,
+                          const struct pg_pending *pending, const Oid *types,
+                          const char *const *values, const int *lengths)
 {
     static const int binary[DB_PARAMETERS_MAX] = {
         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    struct pg_pending prepare = {.kind = PG_PREPARE, .sql = st->base.sql, .stmt = prototype};
+    struct pg_pending prepare = {.kind = PG_PREPARE, .sql = pending->sql, .stmt = prototype};
+    int count = prototype->base.parameters;
     struct err ignored; /* noted on the connection */
 
     if (prototype->prepared == UNPREPARED && pg_conn_note(conn, &prepare)) {
         prototype->prepared = PREPARING;
-        if (PQsendPrepare(conn->pg, prototype->name, st->base.sql, st->base.parameters,
-                          st->shape->types) != 1)
+        if (PQsendPrepare(conn->pg, prototype->name, pending->sql, count, types) != 1)
             (void)pg_error_lost(conn, PQerrorMessage(conn->pg), &ignored);
     }
+    if (!pg_conn_note(conn, pending))
+        free(pending->numbers);
+    else if (PQsendQueryPrepared(conn->pg, prototype->name, count, values, lengths, binary,
+                                 1) != 1)
+        (void)pg_error_lost(conn, PQerrorMessage(conn->pg), &ignored);
+}
+
+/* Queues a statement by itself, behind what it may have to see. */
+static void queue(struct pg_conn *conn, struct pg_stmt *prototype, struct pg_stmt *st,
+                  struct pg_pending pending)
+{
+    if (conn->open_count > 0)
+        pg_rows_send(conn, st->base.sql);
     pending.stmt = st;
     pending.sql = st->base.sql;
     pending.run = ++st->runs;
+    pending.rows = 1;
     conn->wrote |= pending.kind == PG_RUN || strncmp(st->base.sql, "SELECT", 6) != 0;
-    if (pg_conn_note(conn, &pending) &&
-        PQsendQueryPrepared(conn->pg, prototype->name, st->base.parameters, st->values,
-                            st->lengths, binary, 1) != 1)
-        (void)pg_error_lost(conn, PQerrorMessage(conn->pg), &ignored);
+    send_prepared(conn, prototype, &pending, st->shape->types, st->values, st->lengths);
+}
+
+void pg_stmt_send_rows(struct pg_conn *conn, struct pg_stmt *stmt,
+                       const struct pg_pending *pending, const char *const *values,
+                       const int *lengths)
+{
+    const Oid *types;
+
+    (void)pg_rows_sql(stmt->rows, &types);
+    send_prepared(conn, stmt, pending, types, values, lengths);
 }
 
 FALLIBLE pg_stmt_send(struct pg_conn *conn, struct pg_stmt *stmt, struct err *err)
@@ -213,14 +246,42 @@ static enum db_step step(struct db_stmt *stmt, struct err *err)
     return ++st->row < PQntuples(st->result) ? DB_ROW : DB_DONE;
 }
 
+/* Collects it with others of its kind. */
+static FALLIBLE collect(struct pg_stmt *st, int64_t *number, const char *otherwise,
+                        struct err *err)
+{
+    struct pg_conn *conn = pg_conn_of(st->base.conn);
+    struct pg_stmt *prototype = st->prototype;
+
+    if (prototype->rows == NULL &&
+        pg_rows_new(st->base.sql, st->shape, &prototype->rows, err) != ERR_OK) {
+        db_conn_note(&conn->base, err);
+        return err->code;
+    }
+    return pg_rows_add(conn, prototype, st->values, st->lengths, number, otherwise, err);
+}
+
 static FALLIBLE run(struct db_stmt *stmt, int64_t *number, const char *otherwise,
                     struct err *err)
 {
-    queue(pg_conn_of(stmt->conn), of(stmt)->prototype, of(stmt),
-          (struct pg_pending){.kind = PG_RUN, .number = number, .otherwise = otherwise});
-    return pg_conn_of(stmt->conn)->lost
-               ? pg_error_lost(pg_conn_of(stmt->conn), "the connection was lost before", err)
-               : ERR_OK;
+    struct pg_conn *conn = pg_conn_of(stmt->conn);
+    struct pg_pending pending = {.kind = PG_RUN, .otherwise = otherwise};
+
+    if (conn->lost)
+        return pg_error_lost(conn, "the connection was lost before", err);
+    if (stmt->collected)
+        return collect(of(stmt), number, otherwise, err);
+    if (number != NULL)
+        pending.numbers = malloc(sizeof(number));
+    if (number != NULL && pending.numbers == NULL) {
+        (void)err_detail(err, ERR_UNAVAILABLE, "out of memory for an answer");
+        db_conn_note(&conn->base, err);
+        return ERR_UNAVAILABLE;
+    }
+    if (number != NULL)
+        pending.numbers[0] = number;
+    queue(conn, of(stmt)->prototype, of(stmt), pending);
+    return conn->lost ? pg_error_lost(conn, "the connection was lost before", err) : ERR_OK;
 }
 
 static int64_t changes(struct db_stmt *stmt)
@@ -357,7 +418,7 @@ const struct db_engine pg_engine = {
     .name = "postgresql",
     .writers = DB_WRITERS_MAX,
     /* Above 64 subtransactions in one transaction every snapshot has to look them up. */
-    .group_max = 48,
+    .group_max = DB_LANES_MAX,
     .open = open_conn,
     .close = close_conn,
     .schema = pg_migrate_schema,

@@ -19,7 +19,7 @@ struct db_options {
     bool read_only;   /* no writer threads; db_write answers ERR_INTERNAL */
     int readers;      /* pooled readers; 0 means 8 */
     int queue_max;    /* closures waiting; beyond it db_write is ERR_BUSY; 0 means 4096 */
-    int group_max;    /* closures per commit; 0 means 128, on PostgreSQL 48 */
+    int group_max;    /* closures per commit; 0 means the most: 128, on PostgreSQL 48 */
     int64_t busy_us;  /* longest wait for a pooled reader; 0 means 5 s */
     int64_t clock_us; /* PostgreSQL: between looks at the server's clock; 0 means 30 s */
     const char *vfs;  /* tests only; NULL: SQLite's own */
@@ -95,6 +95,10 @@ int db_schema_version(void);
 enum { DB_MEMO_BYTES = 160 };
 void *db_memo(struct db_conn *conn, const void *kind, int64_t key, size_t size);
 void db_memo_forget(struct db_conn *conn);
+/* Where one question costs a way over the network: the tenants whose closures share this
+ * transaction, from this one on, so that what all will ask is asked once and remembered.
+ * Returns how many there are, 1 or 0 when it is alone; ret_ids is the connection's. */
+int db_memo_ahead(const struct db_conn *conn, int64_t tenant_id, const int64_t **ret_ids);
 
 /* db_stmt.c ------------------------------------------------------------ */
 
@@ -105,6 +109,14 @@ enum db_step { DB_ROW, DB_DONE, DB_FAIL };
  * be a static string: the cache keys on its address. */
 FALLIBLE db_prepare(struct db_conn *conn, const char *sql, struct db_stmt **ret_stmt,
                     struct err *err);
+/* Likewise for a statement that adds or changes one row, for db_run and its sisters alone:
+ * INSERT … VALUES (…), or UPDATE … WHERE …. PostgreSQL may collect those of a transaction's
+ * closures and run them as one, before anything else that names the same table. Those of one
+ * closure keep their order on each table; those of several need not, so they are for rows
+ * that the others leave alone, or whose state they compare. Two of db_run_one with the same $1
+ * are never run as one: for a change of a row, $1 is what tells it from others. */
+FALLIBLE db_prepare_rows(struct db_conn *conn, const char *sql, struct db_stmt **ret_stmt,
+                         struct err *err);
 /* For what must differ: the connection's engine takes its own of the two. */
 #define SQL2(sqlite, pg) sqlite, pg
 FALLIBLE db_prepare2(struct db_conn *conn, const char *sqlite, const char *pg,

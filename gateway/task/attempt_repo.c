@@ -50,13 +50,13 @@ enum err_code attempt_repo_insert(struct db_conn *conn, const struct scope *scop
     static const char sql[] =
         "INSERT INTO attempt (task_id, number, tenant_id, account_id, credential_id, state,"
         " identifier, sent_model, created_us, deadline_us)"
-        " SELECT t.id, $3, t.tenant_id, $4, $5, 'prepared', $6, $7, $8, $9 FROM task AS t"
-        " WHERE t.tenant_id = $1 AND t.minted_id = $2";
+        " VALUES ((SELECT t.id FROM task AS t WHERE t.minted_id = $1 AND t.tenant_id = $2), $3,"
+        " $2, $4, $5, 'prepared', $6, $7, $8, $9)";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
-    TRY(db_prepare(conn, sql, &st, err));
-    db_bind_i64(st, 1, scope->tenant_id);
-    db_bind_text(st, 2, minted_id);
+    TRY(db_prepare_rows(conn, sql, &st, err));
+    db_bind_text(st, 1, minted_id);
+    db_bind_i64(st, 2, scope->tenant_id);
     db_bind_i64(st, 3, attempt->number);
     db_bind_i64(st, 4, attempt->account_id);
     db_bind_i64(st, 5, attempt->credential_id);
@@ -67,7 +67,7 @@ enum err_code attempt_repo_insert(struct db_conn *conn, const struct scope *scop
     db_bind_text(st, 7, str_from(attempt->sent_model));
     db_bind_i64(st, 8, attempt->created_us);
     db_bind_i64(st, 9, attempt->deadline_us);
-    return db_run_one(st, "an attempt of no task", err);
+    return db_run(st, err);
 }
 
 enum err_code attempt_repo_last(struct db_conn *conn, const struct scope *scope,
@@ -99,12 +99,12 @@ enum err_code attempt_repo_set_state(struct db_conn *conn, const struct scope *s
 {
     static const char sql[] =
         "UPDATE attempt SET state = $5, answered_us = $6"
-        " WHERE tenant_id = $1 AND task_id = $2 AND number = $3 AND state = $4";
+        " WHERE task_id = $1 AND tenant_id = $2 AND number = $3 AND state = $4";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
-    TRY(db_prepare(conn, sql, &st, err));
-    db_bind_i64(st, 1, scope->tenant_id);
-    db_bind_i64(st, 2, attempt->task_id);
+    TRY(db_prepare_rows(conn, sql, &st, err));
+    db_bind_i64(st, 1, attempt->task_id);
+    db_bind_i64(st, 2, scope->tenant_id);
     db_bind_i64(st, 3, attempt->number);
     db_bind_text(st, 4, str_from(attempt->state));
     db_bind_text(st, 5, str_from(state));

@@ -93,14 +93,14 @@ static enum err_code count_task(struct db_conn *conn, const struct task *task,
 
     if (state == TASK_REFUSED)
         return ERR_OK;
-    TRY(db_prepare(conn, sql, &st, err));
+    TRY(db_prepare_rows(conn, sql, &st, err));
     db_bind_i64(st, 1, task->tenant_id);
     db_bind_text(st, 2, str_from(task->token_identity));
     db_bind_text(st, 3, str_from(task->model));
     db_bind_text(st, 4, str_from(task->tier));
     db_bind_text(st, 5, str_from(state_name(state_shown(state))));
     db_bind_i64(st, 6, change);
-    return db_run(st, err);
+    return db_run_one(st, "a count was not kept", err);
 }
 
 static void bind_optional_i64(struct db_stmt *st, int position, bool present, int64_t value)
@@ -132,7 +132,7 @@ enum err_code task_repo_insert(struct db_conn *conn, const struct scope *scope,
         " $18, $19, $20, $21, $22, $22, $23, $24, $25, $26, $27) RETURNING id";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
-    TRY(db_prepare(conn, sql, &st, err));
+    TRY(db_prepare_rows(conn, sql, &st, err));
     db_bind_i64(st, 1, scope->tenant_id);
     db_bind_text(st, 2, str_from(scope->identity));
     db_bind_text(st, 3, str_from(task->minted_id));
@@ -176,14 +176,14 @@ static enum err_code add_event(struct db_conn *conn, const struct task *task,
         " + 1, $2, $3, $4, $5, $6)";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
-    TRY(db_prepare(conn, sql, &st, err));
+    TRY(db_prepare_rows(conn, sql, &st, err));
     db_bind_i64(st, 1, task->tenant_id);
     db_bind_i64(st, 2, task->id);
     db_bind_i64(st, 3, now_us);
     db_bind_text(st, 4, str_from(state_name(task->state)));
     db_bind_text(st, 5, str_from(state_name(to)));
     db_bind_text(st, 6, str_from(note));
-    return db_run(st, err);
+    return db_run_one(st, "an event was not kept", err);
 }
 
 /* Out of every list. Apart from the move, which would else rewrite each list's index. */
@@ -203,17 +203,17 @@ enum err_code task_repo_move(struct db_conn *conn, const struct scope *scope, st
                              struct err *err)
 {
     static const char sql[] = "UPDATE task SET state = $4, updated_us = $5, ended_us = $6"
-                              " WHERE tenant_id = $1 AND id = $2 AND state = $3";
+                              " WHERE id = $1 AND tenant_id = $2 AND state = $3";
     /* Ark has taken it, and its id with it: one change of the row, not two. */
     static const char queued_sql[] =
         "UPDATE task SET state = $4, updated_us = $5, ended_us = $6, upstream_id = $7"
-        " WHERE tenant_id = $1 AND id = $2 AND state = $3 AND minted_public = $8";
+        " WHERE id = $1 AND tenant_id = $2 AND state = $3 AND minted_public = $8";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(state_may_move(task->state, to, err));
-    TRY(db_prepare(conn, to == TASK_QUEUED ? queued_sql : sql, &st, err));
-    db_bind_i64(st, 1, scope->tenant_id);
-    db_bind_i64(st, 2, task->id);
+    TRY(db_prepare_rows(conn, to == TASK_QUEUED ? queued_sql : sql, &st, err));
+    db_bind_i64(st, 1, task->id);
+    db_bind_i64(st, 2, scope->tenant_id);
     db_bind_text(st, 3, str_from(state_name(task->state)));
     db_bind_text(st, 4, str_from(state_name(to)));
     db_bind_i64(st, 5, now_us);

@@ -13,8 +13,9 @@ sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 
 import postgres  # noqa: E402
 
-# sqlite and pg: the text on each engine, None where it is never prepared.
-Statement = namedtuple("Statement", "path function name sqlite pg")
+# sqlite and pg: the text on each engine, None where it is never prepared. collected: those of
+# a transaction are run as one on PostgreSQL.
+Statement = namedtuple("Statement", "path function name sqlite pg collected")
 
 # Tables that grow with the tasks, and indexes over few of their rows: open tasks, unsettled
 # attempts, holds in review.
@@ -84,14 +85,14 @@ def of_source(path, source, headers=()):
         pairs = {}
         for first, second in re.findall(rf"\bSQL2\(({TEXT}|\s*\w+\s*),({TEXT}|\s*\w+\s*)\)", text):
             sides = [texts.get(side.strip()) or _text(side, macros, where) for side in (first, second)]
-            found.append(Statement(path, function, "SQL2", *sides))
+            found.append(Statement(path, function, "SQL2", *sides, False))
             pairs.update({first.strip(): True, second.strip(): True})
         for name, body in texts.items():
             if name not in pairs and VERB.match(body):
-                found.append(Statement(path, function, name, body, body))
+                found.append(Statement(path, function, name, body, body, "db_prepare_rows(" in text))
         if "db_prepare2(" in text and not pairs:
             raise AssertionError(f"{where}: db_prepare2 without SQL2(a, b)")
-        prepared += len(re.findall(r"\bdb_prepare2?\(", text))
+        prepared += len(re.findall(r"\bdb_prepare(?:2|_rows)?\(", text))
     # Every literal that begins like a statement begins one of them, and nothing else is prepared.
     literals = [_unquoted(literal) for literal in re.findall(STRING, re.sub(r"#define.*", "", source))]
     begun = sum(bool(VERB.match(literal)) for literal in literals)

@@ -111,6 +111,8 @@ enum mistake {
     NUL_IN_TEXT,
     STEP_AFTER_END,
     ROW_FOR_RUN,
+    STEP_OF_COLLECTED,
+    CHANGES_OF_COLLECTED,
     MISTAKES
 };
 
@@ -128,7 +130,10 @@ static enum err_code mistake_fn(struct db_conn *conn, void *ctx, struct err *err
         db_bind_i64(before, 2, 2);
         CHECK_INT("good use", db_step(before, err), DB_ROW);
     }
-    TRY(db_prepare(conn, mistake == STEP_AFTER_END ? none : sql, &st, err));
+    if (mistake == STEP_OF_COLLECTED || mistake == CHANGES_OF_COLLECTED)
+        TRY(db_prepare_rows(conn, sql, &st, err));
+    else
+        TRY(db_prepare(conn, mistake == STEP_AFTER_END ? none : sql, &st, err));
     if (mistake == STEP_AFTER_END) {
         CHECK_INT("end", db_step(st, err), DB_DONE);
     } else {
@@ -142,7 +147,9 @@ static enum err_code mistake_fn(struct db_conn *conn, void *ctx, struct err *err
         if (mistake == NUL_IN_TEXT)
             db_bind_text(st, 2, STR("a\0b"));
     }
-    if (mistake == ROW_FOR_RUN)
+    if (mistake == CHANGES_OF_COLLECTED)
+        CHECK_INT("changes", db_changes(st), 0);
+    else if (mistake == ROW_FOR_RUN)
         CHECK_INT("row", db_run(st, err), ERR_INTERNAL);
     else
         CHECK_INT("step", db_step(st, err), DB_FAIL);

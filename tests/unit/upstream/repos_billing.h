@@ -276,7 +276,7 @@ static enum err_code step_ledger_repo_insert(struct db_conn *conn, struct call *
     else if (at == EMPTY + 1)
         view.text[COLUMN_REF] = str_from(texts[2 + (at - 2) % 3]);
     else if (at == EMPTY + 2)
-        view.number[COLUMN_TENANT] = 999;
+        view.number[COLUMN_TENANT] = 21; /* likewise */
     else if (at == EMPTY + 3)
         view.text[COLUMN_REASON] = STR("a\0b");
     else if (at == EMPTY + 4)
@@ -380,7 +380,7 @@ static enum err_code step_hold_repo_add(struct db_conn *conn, struct call *call,
     if (at == TEXTS + 6)
         (void)str_copy(row.state, sizeof(row.state), STR("Open"));
     return hold_repo_add(conn,
-                         at == TEXTS + 7                 ? 999
+                         at == TEXTS + 7                 ? 29 /* likewise */
                          : at == TEXTS + 4               ? 30 /* which has nothing else */
                          : at == TEXTS + 5 || at < TEXTS ? 1
                                                          : 2,

@@ -101,17 +101,16 @@ static enum err_code visit_task(const struct task *task, void *ctx, struct err *
 /* ---- task_repo ----------------------------------------------------------------------------
  */
 
-/* Waiting, submitting or unknown; at the end what is refused: an id that is taken, a tenant,
- * an account and a credential that are none. */
+/* Waiting, submitting or unknown; at the end what is refused: ids that are taken. */
 static enum err_code step_task_repo_insert(struct db_conn *conn, struct call *call,
                                            struct err *err)
 {
     static const enum task_state states[] = {TASK_SUBMITTING, TASK_WAITING, TASK_UNKNOWN,
                                              TASK_SUBMITTING};
     int at = call->at;
-    struct scope scope = scope_of(at == TEXTS + 1 ? 999 : 1 + at % 3);
-    struct task task = {.account_id = at == TEXTS + 2 ? 999 : 1 + at % 2,
-                        .credential_id = at == TEXTS + 3 ? 999 : 1 + at % 4,
+    struct scope scope = scope_of(1 + at % 3);
+    struct task task = {.account_id = 1 + at % 2,
+                        .credential_id = 1 + at % 4,
                         .state = states[at % 4],
                         .dialect = "ark",
                         .duration = number_of(at, 0),
