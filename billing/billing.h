@@ -80,8 +80,7 @@ FALLIBLE price_currency(struct db_conn *conn, struct str book, int64_t version, 
 /* The most specific row that matches. ERR_UNAVAILABLE ("no price") when none does. */
 FALLIBLE price_find(struct db_conn *conn, struct str book, int64_t version,
                     const struct price_key *key, struct price_row *ret_row, struct err *err);
-/* Likewise of the version in force at a moment, and without that too. In one statement, for
- * db_read_one. */
+/* Likewise of the version in force at a moment, and without that too. */
 FALLIBLE price_find_at(struct db_conn *conn, struct str book, int64_t at_us,
                        const struct price_key *key, struct price_row *ret_row, struct err *err);
 /* What quantity costs by the row: tokens, or milliseconds. */
@@ -92,6 +91,18 @@ FALLIBLE price_tool(struct db_conn *conn, struct str book, int64_t version,
                     int64_t *ret_unit_nano, struct err *err);
 /* Adds the shipped books ("ark-cny") when the database has none; idempotent. */
 FALLIBLE price_seed(struct db_conn *conn, int64_t now_us, struct err *err);
+
+/* price_memory.c: price_find_at, from memory when it was asked a moment ago --------- */
+
+struct price_memory; /* thread-safe */
+FALLIBLE price_memory_open(struct price_memory **ret_memory, struct err *err);
+/* Accepts NULL. */
+void price_memory_close(struct price_memory **memory);
+/* A version begins at its time, but one that was added for a time that is past may be seen
+ * half a second later. memory may be NULL: it is read each time. */
+FALLIBLE price_memory_find(struct price_memory *memory, struct db *db, struct str book,
+                           int64_t at_us, const struct price_key *key,
+                           struct price_row *ret_row, struct err *err);
 
 /* ledger.c: accounts and entries ------------------------------------------- */
 

@@ -27,6 +27,23 @@ FALLIBLE price_repo_version(struct db_conn *conn, struct str book, int64_t at_us
     return err->code;
 }
 
+FALLIBLE price_repo_next(struct db_conn *conn, struct str book, int64_t at_us,
+                         int64_t *ret_starts_us, struct err *err)
+{
+    /* cross-tenant: prices are shared */
+    static const char sql[] =
+        "SELECT MIN(starts_us) FROM price_book WHERE book = $1 AND starts_us > $2";
+    CLEANUP(db_done) struct db_stmt *stmt = NULL;
+
+    TRY(db_prepare(conn, sql, &stmt, err));
+    db_bind_text(stmt, 1, book);
+    db_bind_i64(stmt, 2, at_us);
+    if (db_step(stmt, err) != DB_ROW)
+        return err->code != ERR_OK ? err->code : err_detail(err, ERR_INTERNAL, "no row");
+    *ret_starts_us = db_is_null(stmt, 0) ? INT64_MAX : db_get_i64(stmt, 0);
+    return ERR_OK;
+}
+
 FALLIBLE price_repo_currency(struct db_conn *conn, struct str book, int64_t version, char *dst,
                              struct err *err)
 {

@@ -53,6 +53,9 @@ FALLIBLE price_repo_find(struct db_conn *conn, struct str book, int64_t version,
 FALLIBLE price_repo_find_at(struct db_conn *conn, struct str book, int64_t at_us,
                             const struct price_key *key, bool *ret_any,
                             struct price_repo_row *ret_row, struct err *err);
+/* When the first version after a moment begins; INT64_MAX when there is none. */
+FALLIBLE price_repo_next(struct db_conn *conn, struct str book, int64_t at_us,
+                         int64_t *ret_starts_us, struct err *err);
 /* added is false when the book's version exists. */
 FALLIBLE price_repo_add_book(struct db_conn *conn, const struct price_repo_book *book,
                              bool *ret_added, struct err *err);

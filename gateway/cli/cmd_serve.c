@@ -37,6 +37,7 @@ struct gateway {
     struct db *db;
     struct net *net;
     struct catalogue *catalogue;
+    struct price_memory *prices;
     struct ark *ark;
     struct app app;
     struct cli_remote_server remote;
@@ -128,9 +129,11 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
                  err));
     gateway->app.db = gateway->db;
     TRY(catalogue_open(gateway->db, &gateway->catalogue, err));
+    TRY(price_memory_open(&gateway->prices, err));
     gateway->app.body_max = options.body_max;
     gateway->app.tasks = (struct task_service){.db = gateway->db,
                                                .catalogue = gateway->catalogue,
+                                               .prices = gateway->prices,
                                                .provider = ark_provider(gateway->ark),
                                                .callbacks = {gateway, check_callback},
                                                .settings = gateway->config.tasks};
@@ -241,6 +244,7 @@ static void take_apart(struct gateway *gateway)
     net_close(&gateway->net);
     auth_close(&gateway->app.auth);
     waiting_close(&gateway->app.tasks.waiting);
+    price_memory_close(&gateway->prices);
     catalogue_close(&gateway->catalogue);
     db_close(&gateway->db);
     dir_lock_drop(&gateway->lock);

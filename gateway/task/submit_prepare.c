@@ -66,9 +66,9 @@ static enum err_code check_assets(const struct task_draft *draft, struct err *er
     return ERR_ASSET_UNKNOWN;
 }
 
-static enum err_code find_price(struct db_conn *conn, void *ctx, struct err *err)
+static enum err_code find_price(struct create *create, struct err *err)
 {
-    struct create *create = ctx;
+    const struct task_service *service = create->service;
     const struct task_plan *plan = &create->plan;
     struct price_key key = {
         .model = str_from(plan->model.name),
@@ -78,8 +78,8 @@ static enum err_code find_price(struct db_conn *conn, void *ctx, struct err *err
         .tier = plan->tier,
     };
 
-    return price_find_at(conn, str_from(create->scope->book), create->now_us, &key,
-                         &create->price, err);
+    return price_memory_find(service->prices, service->db, str_from(create->scope->book),
+                             create->now_us, &key, &create->price, err);
 }
 
 /* In the order of the errors: model, whether it is sold, parameters, the callback's host, the
@@ -97,7 +97,7 @@ enum err_code submit_prepare_create(struct create *create, struct task_draft *dr
     wish.account_id = create->draft_task.account_id;
     TRY(service->provider->choose(service->provider->self, &wish, &create->route, err));
     TRY(check_assets(draft, err));
-    return db_read_one(service->db, find_price, create, err);
+    return find_price(create, err);
 }
 
 enum err_code submit_prepare_model(struct task_service *service, const struct scope *scope,

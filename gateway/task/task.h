@@ -222,6 +222,7 @@ struct url_guard {
 struct task_service {
     struct db *db;
     struct catalogue *catalogue;
+    struct price_memory *prices; /* NULL: each create reads its price */
     const struct provider *provider;
     struct url_guard callbacks;
     struct task_settings settings;

@@ -74,6 +74,18 @@ static enum err_code step_price_repo_version(struct db_conn *conn, struct call *
     return ERR_OK;
 }
 
+static enum err_code step_price_repo_next(struct db_conn *conn, struct call *call,
+                                          struct err *err)
+{
+    int64_t starts_us;
+
+    CASES(NUMBERS + TEXTS);
+    TRY(price_repo_next(conn, call->at < NUMBERS ? STR("acme") : text_of(call->at, 0),
+                        number_of(call->at, 0), &starts_us, err));
+    tell_number(call->told, "starts", starts_us);
+    return ERR_OK;
+}
+
 static enum err_code step_price_repo_currency(struct db_conn *conn, struct call *call,
                                               struct err *err)
 {
@@ -496,8 +508,8 @@ static enum err_code step_catalogue_repo_each(struct db_conn *conn, struct call 
 
 #define REPOS_BILLING                                                                      \
     ROW(price_repo_add_book, "price_book"), ROW(price_repo_add_row, "price_row"),          \
-        READ(price_repo_version), READ(price_repo_currency), READ(price_repo_find),        \
-        READ(price_repo_find_at), ROW(ledger_repo_open, "account"),                        \
+        READ(price_repo_version), READ(price_repo_next), READ(price_repo_currency),        \
+        READ(price_repo_find), READ(price_repo_find_at), ROW(ledger_repo_open, "account"), \
         ROW(ledger_repo_credit_line, "account"), READ(ledger_repo_account),                \
         READ(ledger_repo_begin), ROW(ledger_repo_insert, "ledger"),                        \
         ROW(ledger_repo_end, "account"), READ(ledger_repo_by_ref), READ(ledger_repo_each), \
