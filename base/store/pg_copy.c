@@ -82,8 +82,15 @@ static enum err_code failed(struct pg_conn *conn, const PGresult *result, const 
     const char *what =
         result != NULL ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 
+    const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+
     if (why != NULL && what != NULL)
         (void)snprintf(err->detail, sizeof(err->detail), "%.120s: %.120s", what, why);
+    /* Two keys became the same, because bytes that are no text became "?". */
+    if (why != NULL && state != NULL && strcmp(state, "23505") == 0)
+        (void)snprintf(err->msg, sizeof(err->msg),
+                       "the target does not take two rows of %.64s: %.160s",
+                       PQresultErrorField(result, PG_DIAG_TABLE_NAME), why);
     return code;
 }
 
@@ -107,6 +114,9 @@ static FALLIBLE run(struct db_conn *conn, const char *sql, ExecStatusType expect
 
 FALLIBLE pg_copy_begin(struct db_conn *conn, struct err *err)
 {
+    /* Keys and indexes are made at the end, by sorting. */
+    static const char room[] = "SELECT set_config('maintenance_work_mem', '256MB', true)";
+
     pg_conn_verb(pg_conn_of(conn), PG_VERB_BEGIN);
     pg_conn_verb(pg_conn_of(conn), PG_VERB_LOCK_ALL);
     enum err_code code = pg_conn_flush(pg_conn_of(conn), err);
@@ -115,7 +125,8 @@ FALLIBLE pg_copy_begin(struct db_conn *conn, struct err *err)
         return err_set(err, ERR_BUSY,
                        "another process is writing into the target, or still being ended there:"
                        " try again");
-    return code;
+    TRY(code);
+    return pg_conn_command(pg_conn_of(conn), room, NULL, 0, NULL, err);
 }
 
 FALLIBLE pg_copy_commit(struct db_conn *conn, struct err *err)
@@ -166,7 +177,14 @@ static FALLIBLE empty_tables(struct db_conn *conn, const struct copy_tables *tab
 FALLIBLE pg_copy_clear(struct db_conn *conn, const struct copy_tables *tables,
                        struct buf *ret_remake, struct err *err)
 {
-    /* A reference may need an index, so it goes first and comes last. */
+    /* A reference may need a key, so it goes first and comes last. */
+    static const char keys[] =
+        "SELECT format('ALTER TABLE %I DROP CONSTRAINT %I', t.relname, c.conname),"
+        " format('ALTER TABLE %I ADD CONSTRAINT %I %s', t.relname, c.conname,"
+        " pg_get_constraintdef(c.oid)) FROM pg_constraint c JOIN pg_class t"
+        " ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace"
+        " WHERE n.nspname = current_schema() AND c.contype IN ('p', 'u')"
+        " ORDER BY t.relname, c.conname";
     static const char references[] =
         "SELECT format('ALTER TABLE %I DROP CONSTRAINT %I', t.relname, c.conname),"
         " format('ALTER TABLE %I ADD CONSTRAINT %I %s', t.relname, c.conname,"
@@ -185,8 +203,7 @@ FALLIBLE pg_copy_clear(struct db_conn *conn, const struct copy_tables *tables,
     buf_init(&away, SQL_MAX);
     buf_init(&remake_references, SQL_MAX);
     TRY(take_away(conn, references, &away, &remake_references, err));
-    TRY(pg_copy_remake(conn, &away, err)); /* else their indexes look needed */
-    buf_reset(&away);
+    TRY(take_away(conn, keys, &away, ret_remake, err));
     TRY(take_away(conn, indexes, &away, ret_remake, err));
     buf_put_str(ret_remake, buf_str(&remake_references));
     TRY(buf_check(&away, err));

@@ -411,7 +411,8 @@ static void bad_texts(void)
                   "UPDATE stray SET upstream_id = CAST(x'fe' AS TEXT) WHERE body = x'02'");
         CHECK_INT("twice", copy(&pair, NULL, &report), ERR_CONFLICT);
         CHECK_TRUE("which",
-                   strstr(pair.fx.err.msg, "stray, account_id 1, upstream_id ?") != NULL);
+                   strstr(pair.fx.err.msg,
+                          "two rows of stray: Key (account_id, upstream_id)=(1, ?)") != NULL);
         CHECK_INT("what was there stays", target_number(&pair, "SELECT count(*) FROM stray"),
                   3);
     }
