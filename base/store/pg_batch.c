@@ -9,6 +9,7 @@
 enum {
     BATCHES_MAX = 2, /* on their way at the same time, each on a reader's connection */
     ASKS_MAX = 64,   /* in one batch */
+    GROUPS_MAX = 16, /* texts in one batch; the rest reads by itself */
     CONNS_MAX = 256  /* kept for closures; more read by themselves */
 };
 
@@ -74,9 +75,41 @@ void pg_batch_free(struct pg_batch **batch_ref)
 
 /* ---- sending ------------------------------------------------------------------------- */
 
+/* Asks of one text, which go out as one statement. */
+struct group {
+    struct pg_stmt *many; /* NULL: there is one ask, and it is sent as it is */
+    struct pg_stmt *stmts[ASKS_MAX];
+    int count;
+};
+
+/* Takes the first of those that are left with all like it; false when none is left. */
+static bool take_group(struct ask *const *asks, int count, bool *taken, struct group *ret_group)
+{
+    ret_group->many = NULL;
+    ret_group->count = 0;
+    for (int i = 0; i < count; i++) {
+        if (taken[i] ||
+            (ret_group->count > 0 && !pg_share_like(asks[i]->stmt, ret_group->stmts[0])))
+            continue;
+        taken[i] = true;
+        ret_group->stmts[ret_group->count++] = asks[i]->stmt;
+    }
+    return ret_group->count > 0;
+}
+
+static FALLIBLE send_group(struct pg_conn *conn, struct group *group, struct err *err)
+{
+    return group->count == 1
+               ? pg_stmt_send(conn, group->stmts[0], err)
+               : pg_share_send(conn, group->stmts, group->count, &group->many, err);
+}
+
 /* Sends the asks over conn and takes their answers; who gets none keeps err. */
 static void send_batch(struct db_conn *conn, struct ask *const *asks, int count)
 {
+    struct group groups[GROUPS_MAX];
+    bool taken[ASKS_MAX] = {false};
+    int group_count = 0;
     struct pg_conn *own = pg_conn_of(conn);
     enum err_code code = ERR_OK;
     struct err err = {0};
@@ -84,8 +117,9 @@ static void send_batch(struct db_conn *conn, struct ask *const *asks, int count)
     conn->failed = (struct err){0};
     conn->engine_failed = false;
     pg_conn_forget(own);
-    for (int i = 0; i < count && code == ERR_OK; i++)
-        code = pg_stmt_send(own, asks[i]->stmt, &err);
+    while (group_count < GROUPS_MAX && code == ERR_OK &&
+           take_group(asks, count, taken, &groups[group_count]))
+        code = send_group(own, &groups[group_count++], &err);
     /* What is queued refers to statements of other threads: nothing may stay behind. */
     if (own->pending_count > 0) {
         struct err later;
@@ -95,6 +129,10 @@ static void send_batch(struct db_conn *conn, struct ask *const *asks, int count)
             code = flushed;
             err = later;
         }
+    }
+    for (int i = 0; i < group_count; i++) {
+        if (groups[i].many != NULL)
+            pg_share_out(groups[i].many, groups[i].stmts, groups[i].count);
     }
     for (int i = 0; i < count; i++) {
         asks[i]->code = pg_stmt_has_rows(asks[i]->stmt) ? ERR_OK : ERR_UNAVAILABLE;

@@ -311,9 +311,9 @@ void pg_conn_lock(struct pg_conn *conn, const int64_t *lanes, int count)
     const char *values[] = {wire};
 
     ASSERT(count <= DB_LANES_MAX);
-    end = pg_rows_array_header(wire, PG_INT8, count, false);
+    end = pg_array_header(wire, PG_INT8, count, false);
     for (int i = 0; i < count; i++)
-        end = pg_rows_array_i64(end, lanes[i]);
+        end = pg_array_i64(end, lanes[i]);
     send_verb(conn, PG_VERB_LOCK_TENANTS, 1, values, (const int[]){(int)(end - wire)},
               (const int[]){1});
 }

@@ -118,12 +118,9 @@ static void no_notice(void *ctx, const PGresult *result)
 static FALLIBLE prepare_session(struct pg_conn *conn, struct err *err)
 {
     bool tool = conn->role == DB_ROLE_TOOL;
-    const char *const values[] = {tool ? "0" : "10s",
-                                  tool ? "60s" : "3s",
-                                  conn->role == DB_ROLE_READER ? "on" : "off",
-                                  tool ? "0" : "5s",
-                                  conn->role == DB_ROLE_WRITER ? "off" : "on",
-                                  conn->role == DB_ROLE_WRITER ? "force_generic_plan" : "auto"};
+    const char *const values[] = {
+        tool ? "0" : "10s", tool ? "60s" : "3s", conn->role == DB_ROLE_READER ? "on" : "off",
+        tool ? "0" : "5s",  tool ? "on" : "off", tool ? "auto" : "force_generic_plan"};
 
     TRY(pg_conn_command(conn, session_sql, values, 6, NULL, err));
     return pg_conn_prepare_verbs(conn, err);

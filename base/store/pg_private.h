@@ -62,6 +62,7 @@ enum {
     PG_OPEN_MAX = 16,     /* statements that collect at a time */
     PG_ARRAY_HEADER = 20, /* bytes */
     PG_CALL_SEVERAL = INT_MAX,
+    PG_NAME_SIZE = 24,  /* a prepared statement's */
     PG_WRITER_TEXT = 33 /* 16 bytes in hex */
 };
 
@@ -158,11 +159,34 @@ FALLIBLE pg_shape_of(struct pg_conn *conn, const char *sql, const struct pg_shap
 
 /* pg_stmt.c ----------------------------------------------------------------------- */
 
+struct pg_stmt {
+    struct db_stmt base;
+    const struct pg_shape *shape;
+    struct pg_stmt
+        *prototype;          /* whose name and preparation it uses: itself, or the cached one */
+    char name[PG_NAME_SIZE]; /* on the server */
+    enum { UNPREPARED, PREPARING, PREPARED } prepared;
+    int64_t runs;           /* begun, to tell answers of old ones */
+    PGresult *result;       /* of the last step */
+    struct pg_share *share; /* whose result it is; NULL: its own */
+    int row, end;           /* of the result: where it is, and behind its last one */
+    const char *values[DB_PARAMETERS_MAX];
+    int lengths[DB_PARAMETERS_MAX];
+    uint64_t wire[DB_PARAMETERS_MAX];   /* integers in network order */
+    struct pg_rows *rows;               /* a prototype's, when it collects */
+    struct pg_stmt *many;               /* a prototype's, for many of it at once */
+    Oid array_types[DB_PARAMETERS_MAX]; /* of such a one */
+};
+
 /* An integer of a binary result; NULL is 0. False for a column that is none. */
 bool pg_stmt_number(const PGresult *result, int row, int column, int64_t *ret_number);
 /* Takes the answer to a pending prepare, run or step; NULL: there will be none. */
 void pg_stmt_answer(const struct pg_pending *pending, PGresult *result);
 
+/* Queues one execution by prototype's name, and its preparation when that is to come. */
+void pg_stmt_queue(struct pg_conn *conn, struct pg_stmt *prototype,
+                   const struct pg_pending *pending, const Oid *types,
+                   const char *const *values, const int *lengths);
 /* What a statement that collects has collected. */
 struct pg_rows *pg_stmt_rows(struct pg_stmt *stmt);
 /* Queues it for many rows. */
@@ -174,6 +198,17 @@ void pg_stmt_send_rows(struct pg_conn *conn, struct pg_stmt *stmt,
  * statement's, when the queue has been flushed. */
 FALLIBLE pg_stmt_send(struct pg_conn *conn, struct pg_stmt *stmt, struct err *err);
 bool pg_stmt_has_rows(const struct pg_stmt *stmt);
+
+/* pg_array.c: arrays of one dimension as they go over the wire ------------------------ */
+
+/* The type of an array of this one: int8, bytea or text. */
+Oid pg_array_of(Oid type);
+/* Into memory; they return the end. */
+char *pg_array_header(char to[PG_ARRAY_HEADER], Oid type, int count, bool has_null);
+char *pg_array_i64(char *to, int64_t number);
+/* Into a buffer: the header, and then so many elements; NULL is one, too. */
+void pg_array_begin(struct buf *to, Oid type, int count);
+void pg_array_put(struct buf *to, const char *value, int length);
 
 /* pg_rows.c: statements of one row, sent as one of many ------------------------------- */
 
@@ -192,9 +227,22 @@ FALLIBLE pg_rows_add(struct pg_conn *conn, struct pg_stmt *stmt, const char *con
 void pg_rows_send(struct pg_conn *conn, const char *sql);
 /* Forgets all of it. */
 void pg_rows_drop(struct pg_conn *conn);
-/* An array's bytes: behind the header, each element. They return the end. */
-char *pg_rows_array_header(char to[PG_ARRAY_HEADER], Oid type, int count, bool has_null);
-char *pg_rows_array_i64(char *to, int64_t number);
+/* The text that answers a question for many rows of parameters, each row of the answer with
+ * the question's number, from 1, in a column behind its own; the caller frees it. ERR_INTERNAL
+ * for a text that is no SELECT. */
+FALLIBLE pg_rows_question(const char *sql, int width, char **ret_sql, struct err *err);
+
+/* pg_share.c: an answer for several statements ----------------------------------------- */
+
+/* Are the two of one text with parameters? */
+bool pg_share_like(const struct pg_stmt *stmt, const struct pg_stmt *other);
+/* Queues several such ones as one statement of conn's. When the queue has been flushed,
+ * pg_share_out gives each its rows; if something failed, none of them has any. */
+FALLIBLE pg_share_send(struct pg_conn *conn, struct pg_stmt *const *stmts, int count,
+                       struct pg_stmt **ret_many, struct err *err);
+void pg_share_out(struct pg_stmt *many, struct pg_stmt *const *stmts, int count);
+/* Forgets the statement's rows, and frees them after the last one's. */
+void pg_share_drop(struct pg_stmt *stmt);
 
 /* pg_batch.c: reads of one statement --------------------------------------------------- */
 

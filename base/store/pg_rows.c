@@ -4,10 +4,14 @@
  * from arrays:
  *
  *     INSERT INTO t (a, b) VALUES ($1, 'x')
- *     INSERT INTO t (a, b) SELECT r.c1, 'x' FROM unnest($1) AS r (c1)
+ *     INSERT INTO t (a, b) SELECT given.p1, 'x' FROM unnest($1) AS given (p1)
  *
  *     UPDATE t SET b = $2 WHERE a = $1
- *     UPDATE t SET b = r.c2 FROM unnest($1, $2) AS r (c1, c2) WHERE a = r.c1
+ *     UPDATE t SET b = given.p2 FROM unnest($1, $2) AS given (p1, p2) WHERE a = given.p1
+ *
+ *     SELECT b FROM t WHERE a = $1, of several readers (pg_batch.c)
+ *     SELECT q.*, given.n FROM unnest($1) WITH ORDINALITY AS given (p1, n)
+ *         CROSS JOIN LATERAL (SELECT b FROM t WHERE a = given.p1) AS q
  *
  * What is collected goes out before any other statement that names one of its tables, and
  * before the transaction ends. */
@@ -45,7 +49,7 @@ static bool is_word(char c)
            c == '_';
 }
 
-/* The text with r.c1 for $1. */
+/* The text with given.p1 for $1. */
 static void put_renamed(struct buf *to, const char *text, size_t len)
 {
     bool quoted = false;
@@ -53,21 +57,21 @@ static void put_renamed(struct buf *to, const char *text, size_t len)
     for (size_t i = 0; i < len; i++) {
         quoted ^= text[i] == '\'';
         if (text[i] == '$' && !quoted)
-            buf_puts(to, "r.c");
+            buf_puts(to, "given.p");
         else
             buf_put(to, text + i, 1);
     }
 }
 
-static void put_source(struct buf *to, int width)
+static void put_source(struct buf *to, int width, bool numbered)
 {
     buf_puts(to, " FROM unnest(");
     for (int i = 1; i <= width; i++)
         buf_printf(to, "%s$%d", i > 1 ? ", " : "", i);
-    buf_puts(to, ") AS r (");
+    buf_puts(to, numbered ? ") WITH ORDINALITY AS given (" : ") AS given (");
     for (int i = 1; i <= width; i++)
-        buf_printf(to, "%sc%d", i > 1 ? ", " : "", i);
-    buf_puts(to, ")");
+        buf_printf(to, "%sp%d", i > 1 ? ", " : "", i);
+    buf_puts(to, numbered ? ", n)" : ")");
 }
 
 /* The first one of words that is in no parentheses and no literal; NULL: there is none. */
@@ -99,16 +103,34 @@ static bool put_many(struct buf *to, const char *sql, int width)
         buf_put(to, sql, (size_t)(begin - sql));
         buf_puts(to, " SELECT ");
         put_renamed(to, row, (size_t)(end - row));
-        put_source(to, width);
+        put_source(to, width, false);
         put_renamed(to, end + 1, strlen(end + 1));
         return true;
     }
     if (strncmp(sql, "UPDATE ", 7) != 0 || where == NULL)
         return false;
     put_renamed(to, sql, (size_t)(where - sql));
-    put_source(to, width);
+    put_source(to, width, false);
     put_renamed(to, where, strlen(where));
     return true;
+}
+
+FALLIBLE pg_rows_question(const char *sql, int width, char **ret_sql, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf text = {0};
+
+    if (strncmp(sql, "SELECT ", 7) != 0)
+        return err_detail(err, ERR_INTERNAL, "not a question: %.80s", sql);
+    buf_init(&text, ROWS_TEXT_MAX);
+    buf_puts(&text, "SELECT q.*, given.n");
+    put_source(&text, width, true);
+    buf_puts(&text, " CROSS JOIN LATERAL (");
+    put_renamed(&text, sql, strlen(sql));
+    buf_puts(&text, ") AS q");
+    TRY(buf_check(&text, err));
+    *ret_sql = strndup(text.ptr, text.len);
+    return *ret_sql != NULL ? ERR_OK
+                            : err_detail(err, ERR_UNAVAILABLE, "out of memory for a statement");
 }
 
 /* That a statement changes; empty for one that only reads. */
@@ -175,9 +197,7 @@ FALLIBLE pg_rows_new(const char *sql, const struct pg_shape *shape, struct pg_ro
     rows->width = shape->count;
     for (int i = 0; i < rows->width; i++) {
         rows->elements[i] = shape->types[i];
-        rows->types[i] = shape->types[i] == PG_INT8    ? PG_INT8_ARRAY
-                         : shape->types[i] == PG_BYTEA ? PG_BYTEA_ARRAY
-                                                       : PG_TEXT_ARRAY;
+        rows->types[i] = pg_array_of(shape->types[i]);
         buf_init(&rows->columns[i], BYTES_MAX);
     }
     buf_init(&rows->bytes, BYTES_MAX);
@@ -202,42 +222,7 @@ const char *pg_rows_sql(const struct pg_rows *rows, const Oid **ret_types)
     return rows->sql;
 }
 
-/* ---- collecting ------------------------------------------------------------------------- */
-
-static char *put_u32(char *to, uint32_t number)
-{
-    number = __builtin_bswap32(number);
-    memcpy(to, &number, sizeof(number));
-    return to + sizeof(number);
-}
-
-char *pg_rows_array_header(char to[PG_ARRAY_HEADER], Oid type, int count, bool has_null)
-{
-    to = put_u32(to, 1); /* dimensions */
-    to = put_u32(to, has_null);
-    to = put_u32(to, type);
-    to = put_u32(to, (uint32_t)count);
-    return put_u32(to, 1); /* the first index */
-}
-
-char *pg_rows_array_i64(char *to, int64_t number)
-{
-    uint64_t wire = __builtin_bswap64((uint64_t)number);
-
-    to = put_u32(to, sizeof(wire));
-    memcpy(to, &wire, sizeof(wire));
-    return to + sizeof(wire);
-}
-
-static void put_element(struct buf *to, const char *value, int length)
-{
-    char head[4];
-
-    (void)put_u32(head, value == NULL ? UINT32_MAX : (uint32_t)length);
-    buf_put(to, head, sizeof(head));
-    if (value != NULL)
-        buf_put(to, value, (size_t)length);
-}
+/* ---- collecting ---------------------------------------------------------------------- */
 
 /* The element with its length; the end is behind it. */
 static struct str element_at(const char *at, bool *ret_null)
@@ -294,7 +279,7 @@ static int fill(struct pg_rows *rows, int turn, struct pg_pending *pending, int 
         count++;
     }
     for (int i = 0; i < rows->width && !rows->columns[i].failed; i++)
-        (void)pg_rows_array_header(rows->columns[i].ptr, rows->elements[i], count, has_null[i]);
+        (void)pg_array_header(rows->columns[i].ptr, rows->elements[i], count, has_null[i]);
     return count;
 }
 
@@ -425,7 +410,7 @@ FALLIBLE pg_rows_add(struct pg_conn *conn, struct pg_stmt *stmt, const char *con
     size_t begin = rows->bytes.len;
 
     for (int i = 0; i < rows->width; i++)
-        put_element(&rows->bytes, values[i], lengths[i]);
+        pg_array_put(&rows->bytes, values[i], lengths[i]);
     if (buf_check(&rows->bytes, err) != ERR_OK) {
         pg_rows_drop(conn); /* the closure fails, and its group with it */
         db_conn_note(&conn->base, err);

@@ -7,24 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_SIZE = 24 };
-
-struct pg_stmt {
-    struct db_stmt base;
-    const struct pg_shape *shape;
-    struct pg_stmt
-        *prototype;       /* whose name and preparation it uses: itself, or the cached one */
-    char name[NAME_SIZE]; /* on the server */
-    enum { UNPREPARED, PREPARING, PREPARED } prepared;
-    int64_t runs;     /* begun, to tell answers of old ones */
-    PGresult *result; /* of the last step */
-    int row;
-    const char *values[DB_PARAMETERS_MAX];
-    int lengths[DB_PARAMETERS_MAX];
-    uint64_t wire[DB_PARAMETERS_MAX]; /* integers in network order */
-    struct pg_rows *rows;             /* a prototype's, when it collects */
-};
-
 static struct pg_stmt *of(struct db_stmt *stmt)
 {
     return (struct pg_stmt *)stmt; /* its first member */
@@ -43,8 +25,12 @@ static void stmt_free(struct db_stmt *stmt)
     }
     for (int i = 0; conn != NULL && i < conn->open_count; i++)
         ASSERT(conn->open[i] != st);
-    PQclear(st->result);
+    pg_share_drop(st);
     pg_rows_free(st->rows);
+    if (st->many != NULL) {
+        free((void *)(uintptr_t)st->many->base.sql);
+        stmt_free(&st->many->base);
+    }
     free(st);
 }
 
@@ -72,9 +58,7 @@ static FALLIBLE stmt_new(struct db_conn *conn, const char *sql, bool cached,
 static void stmt_reset(struct db_stmt *stmt, bool clear)
 {
     (void)clear; /* values are set before each use */
-    PQclear(of(stmt)->result);
-    of(stmt)->result = NULL;
-    of(stmt)->row = -1;
+    pg_share_drop(of(stmt));
 }
 
 static const char *bind_i64(struct db_stmt *stmt, int position, int64_t value)
@@ -133,9 +117,9 @@ void pg_stmt_answer(const struct pg_pending *pending, PGresult *result)
         bool wrote = strncmp(PQcmdStatus(result), "SELECT", 6) != 0;
         st->base.changes = wrote ? strtoll(PQcmdTuples(result), NULL, 10) : 0;
         if (pending->kind == PG_STEP) {
-            PQclear(st->result);
+            pg_share_drop(st);
             st->result = result;
-            st->row = -1;
+            st->end = PQntuples(result);
             return;
         }
     }
@@ -149,9 +133,9 @@ struct pg_rows *pg_stmt_rows(struct pg_stmt *stmt)
 
 /* Queues one execution by prototype's name, and its preparation when that is still to come.
  * */
-static void send_prepared(struct pg_conn *conn, struct pg_stmt *prototype,
-                          const struct pg_pending *pending, const Oid *types,
-                          const char *const *values, const int *lengths)
+void pg_stmt_queue(struct pg_conn *conn, struct pg_stmt *prototype,
+                   const struct pg_pending *pending, const Oid *types,
+                   const char *const *values, const int *lengths)
 {
     static const int binary[DB_PARAMETERS_MAX] = {
         1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
@@ -184,7 +168,7 @@ static void queue(struct pg_conn *conn, struct pg_stmt *prototype, struct pg_stm
     pending.run = ++st->runs;
     pending.rows = 1;
     conn->wrote |= pending.kind == PG_RUN || strncmp(st->base.sql, "SELECT", 6) != 0;
-    send_prepared(conn, prototype, &pending, st->shape->types, st->values, st->lengths);
+    pg_stmt_queue(conn, prototype, &pending, st->shape->types, st->values, st->lengths);
 }
 
 void pg_stmt_send_rows(struct pg_conn *conn, struct pg_stmt *stmt,
@@ -194,7 +178,7 @@ void pg_stmt_send_rows(struct pg_conn *conn, struct pg_stmt *stmt,
     const Oid *types;
 
     (void)pg_rows_sql(stmt->rows, &types);
-    send_prepared(conn, stmt, pending, types, values, lengths);
+    pg_stmt_queue(conn, stmt, pending, types, values, lengths);
 }
 
 FALLIBLE pg_stmt_send(struct pg_conn *conn, struct pg_stmt *stmt, struct err *err)
@@ -234,7 +218,6 @@ static enum db_step step(struct db_stmt *stmt, struct err *err)
     struct pg_stmt *st = of(stmt);
 
     if (st->result == NULL) {
-        st->row = -1;
         if (execute(st, err) != ERR_OK)
             return DB_FAIL;
         if (st->result == NULL) { /* skipped, because one before it failed */
@@ -243,7 +226,7 @@ static enum db_step step(struct db_stmt *stmt, struct err *err)
             return DB_FAIL;
         }
     }
-    return ++st->row < PQntuples(st->result) ? DB_ROW : DB_DONE;
+    return ++st->row < st->end ? DB_ROW : DB_DONE;
 }
 
 /* Collects it with others of its kind. */
@@ -300,9 +283,7 @@ static int columns(struct db_stmt *stmt)
 {
     struct pg_stmt *st = of(stmt);
 
-    return st->result != NULL && st->row >= 0 && st->row < PQntuples(st->result)
-               ? PQnfields(st->result)
-               : 0;
+    return st->result != NULL && st->row >= 0 && st->row < st->end ? PQnfields(st->result) : 0;
 }
 
 bool pg_stmt_number(const PGresult *result, int row, int column, int64_t *ret_number)

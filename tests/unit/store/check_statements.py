@@ -75,8 +75,8 @@ def prepare(cursor, sql):
 def many(sql, count):
     """The text that base/store/pg_rows.c makes of one for one row."""
     rows = f" FROM unnest({', '.join(f'${n}' for n in range(1, count + 1))})" \
-           f" AS r ({', '.join(f'c{n}' for n in range(1, count + 1))})"
-    sql = re.sub(r"\$(\d+)", r"r.c\1", sql)
+           f" AS given ({', '.join(f'p{n}' for n in range(1, count + 1))})"
+    sql = re.sub(r"\$(\d+)", r"given.p\1", sql)
     if sql.startswith("UPDATE"):
         return sql.replace(" WHERE ", rows + " WHERE ", 1)
     before, _, row = sql.partition(" VALUES (")
@@ -85,6 +85,14 @@ def many(sql, count):
         depth += {"(": 1, ")": -1}.get(row[end], 0)
         end += 1
     return f"{before} SELECT {row[:end]}{rows}{row[end + 1:]}"
+
+
+def shared(sql, count):
+    """The text that it makes of one question for those of several readers."""
+    values = ", ".join(f"${n}" for n in range(1, count + 1))
+    columns = ", ".join(f"p{n}" for n in range(1, count + 1))
+    sql = re.sub(r"\$(\d+)", r"given.p\1", sql)
+    return f"SELECT q.*, given.n FROM unnest({values}) WITH ORDINALITY AS given ({columns}, n) CROSS JOIN LATERAL ({sql}) AS q"
 
 
 def nodes(plan):
@@ -126,9 +134,11 @@ def on_postgres(cursor, one, first_columns, pages):
     # A limit that is not known yet counts for a tenth of all rows, many enough to read all.
     cursor.execute(f"SET enable_seqscan = {'off' if 'LIMIT $' in one.pg else 'on'}")
     plan = plan_of(cursor, count)
-    if one.collected:
+    is_shared = one.pg.startswith("SELECT") and count > 0 and not is_page
+    if one.collected or is_shared:
+        text = shared(one.pg, count) if is_shared else many(one.pg, count)
         cursor.execute("DEALLOCATE ALL")
-        cursor.execute(f"PREPARE sent ({', '.join(f'{kind}[]' for kind in types)}) AS {many(one.pg, count)}")
+        cursor.execute(f"PREPARE sent ({', '.join(f'{kind}[]' for kind in types)}) AS {text}")
         plan += plan_of(cursor, count)
     found = [] if statements.is_meant_to_walk(one.pg) else list(walks(plan, first_columns))
     if is_page:  # it can come in the order of an index
@@ -143,7 +153,7 @@ def main():
     everything = statements.statements()
     with statements.postgres_database() as cursor:
         cursor.execute(FILL)
-        cursor.execute("SET plan_cache_mode = force_generic_plan")
+        cursor.execute("SET plan_cache_mode = force_generic_plan; SET enable_hashjoin = off; SET enable_mergejoin = off")
         cursor.execute("SELECT c.relname, t.relname, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
                        " JOIN pg_class t ON t.oid = i.indrelid JOIN pg_attribute a ON a.attrelid = i.indrelid"
                        " AND a.attnum = i.indkey[0] WHERE t.relnamespace = 'public'::regnamespace")

@@ -500,6 +500,69 @@ static void *ask_behind_a_lock(void *ctx)
 }
 
 /* Who waits for a lock in vain takes nobody along. */
+/* ---- answers of several rows, shared out --------------------------------------------------
+ */
+
+static enum err_code rows_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    static const char sql[] = "SELECT $1 * 100 + g, $2 FROM generate_series(1, $1 % 7) AS g"
+                              " WHERE $1 >= 0 ORDER BY g DESC LIMIT 5";
+    struct question *question = ctx;
+    int64_t left = question->key % 7, shown = left < 5 ? left : 5;
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+    char text[16];
+
+    question->found = false;
+    (void)snprintf(text, sizeof(text), "of %d", (int)question->key);
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_i64(st, 1, question->key);
+    if (question->key % 2 == 0)
+        db_bind_text(st, 2, str_from(text));
+    else
+        db_bind_null(st, 2);
+    for (; shown > 0; shown--, left--) {
+        if (db_step(st, err) != DB_ROW || db_get_i64(st, 0) != question->key * 100 + left)
+            return ERR_INTERNAL;
+        if (question->key % 2 == 0 ? !str_is(db_get_text(st, 1), text) : !db_is_null(st, 1))
+            return ERR_INTERNAL;
+    }
+    question->found = db_step(st, err) == DB_DONE;
+    return ERR_OK;
+}
+
+static void *ask_for_rows(void *ctx)
+{
+    const struct hand *hand = ctx;
+
+    for (int i = 0; i < READS; i++) {
+        struct question question = {.key = (hand->number * READS + i) % 50};
+        struct err err = {0};
+
+        CHECK_OK("rows", db_read_one(hand->db, rows_steps, &question, &err), &err);
+        CHECK_TRUE("its own, and no more", question.found);
+    }
+    return NULL;
+}
+
+static void test_answers_of_several_rows(void)
+{
+    struct server server;
+    struct hand hands[READ_THREADS];
+
+    server_init(&server);
+    for (int i = 0; i < READ_THREADS; i++) {
+        struct err err = {0};
+
+        hands[i] = (struct hand){.db = server.db, .number = i};
+        CHECK_OK("thread",
+                 lock_thread(&hands[i].thread, "hand", 1 << 19, ask_for_rows, &hands[i], &err),
+                 &err);
+    }
+    for (int i = 0; i < READ_THREADS; i++)
+        (void)pthread_join(hands[i].thread, NULL);
+    server_fini(&server);
+}
+
 static void test_reads_behind_a_lock(void)
 {
     struct server server;
@@ -1059,7 +1122,8 @@ static void test_clock(void)
 
 CHECK_MAIN(CHECK_TEST(test_fates), CHECK_TEST(test_refusals_that_wrote_nothing),
            CHECK_TEST(test_lanes_of_two_gateways), CHECK_TEST(test_later),
-           CHECK_TEST(test_reads_together), CHECK_TEST(test_reads_behind_a_lock),
+           CHECK_TEST(test_reads_together), CHECK_TEST(test_answers_of_several_rows),
+           CHECK_TEST(test_reads_behind_a_lock),
            CHECK_TEST(test_reads_wait_no_longer_than_they_may),
            CHECK_TEST(test_commit_without_answer), CHECK_TEST(test_commit_that_comes_late),
            CHECK_TEST(test_terminated_between), CHECK_TEST(test_terminated_inside),

@@ -197,7 +197,7 @@ static void test_order(void)
 
 struct work {
     int64_t k, number;
-    enum { GOOD, CHANGES, TAKEN, REFUSED, NOT_ONE, LOOKS, KINDS } kind;
+    enum kind { GOOD, CHANGES, TAKEN, REFUSED, NOT_ONE, LOOKS, KINDS } kind;
 };
 static const enum err_code codes[KINDS] = {ERR_OK,      ERR_OK,       ERR_CONFLICT,
                                            ERR_BALANCE, ERR_CONFLICT, ERR_OK};
@@ -259,7 +259,7 @@ static void together(const char *what, int kinds, bool few)
 
     server_init(&server);
     for (int i = 0; i < CLOSURES; i++) {
-        works[i] = (struct work){.k = 100 + i, .number = -1, .kind = i % kinds};
+        works[i] = (struct work){.k = 100 + i, .number = -1, .kind = (enum kind)(i % kinds)};
         jobs[i] = (struct db_job){.lane = 2 + i % 3 * 2, .fn = work_steps, .ctx = &works[i]};
         good += codes[i % kinds] == ERR_OK;
     }
