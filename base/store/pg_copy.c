@@ -134,8 +134,19 @@ FALLIBLE pg_copy_commit(struct db_conn *conn, struct err *err)
     return pg_conn_command(pg_conn_of(conn), "COMMIT", NULL, 0, NULL, err);
 }
 
-/* Two columns: how to take it away, how to make it again. */
-static FALLIBLE take_away(struct db_conn *conn, const char *sql, struct buf *away,
+static bool is_copied(const struct copy_tables *tables, struct str name)
+{
+    for (int i = 0; i < tables->count; i++) {
+        if (str_is(name, tables->items[i].name))
+            return true;
+    }
+    return false;
+}
+
+/* Three columns: the table that it belongs to, or refers to; how to take it away; how to make
+ * it again. */
+static FALLIBLE take_away(struct db_conn *conn, const char *sql,
+                          const struct copy_tables *tables, struct buf *away,
                           struct buf *remake, struct err *err)
 {
     CLEANUP(db_done) struct db_stmt *st = NULL;
@@ -143,9 +154,11 @@ static FALLIBLE take_away(struct db_conn *conn, const char *sql, struct buf *awa
 
     TRY(db_prepare(conn, sql, &st, err));
     while ((step = db_step(st, err)) == DB_ROW) {
-        buf_put_str(away, db_get_text(st, 0));
+        if (!is_copied(tables, db_get_text(st, 0)))
+            continue; /* others may use it meanwhile */
+        buf_put_str(away, db_get_text(st, 1));
         buf_put(away, "", 1);
-        buf_put_str(remake, db_get_text(st, 1));
+        buf_put_str(remake, db_get_text(st, 2));
         buf_put(remake, "", 1);
     }
     return step == DB_DONE ? ERR_OK : err->code;
@@ -179,21 +192,23 @@ FALLIBLE pg_copy_clear(struct db_conn *conn, const struct copy_tables *tables,
 {
     /* A reference may need a key, so it goes first and comes last. */
     static const char keys[] =
-        "SELECT format('ALTER TABLE %I DROP CONSTRAINT %I', t.relname, c.conname),"
+        "SELECT t.relname, format('ALTER TABLE %I DROP CONSTRAINT %I', t.relname, c.conname),"
         " format('ALTER TABLE %I ADD CONSTRAINT %I %s', t.relname, c.conname,"
         " pg_get_constraintdef(c.oid)) FROM pg_constraint c JOIN pg_class t"
         " ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace"
         " WHERE n.nspname = current_schema() AND c.contype IN ('p', 'u')"
         " ORDER BY t.relname, c.conname";
     static const char references[] =
-        "SELECT format('ALTER TABLE %I DROP CONSTRAINT %I', t.relname, c.conname),"
+        "SELECT f.relname, format('ALTER TABLE %I DROP CONSTRAINT %I', t.relname, c.conname),"
         " format('ALTER TABLE %I ADD CONSTRAINT %I %s', t.relname, c.conname,"
         " pg_get_constraintdef(c.oid)) FROM pg_constraint c JOIN pg_class t"
-        " ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace"
+        " ON t.oid = c.conrelid JOIN pg_class f ON f.oid = c.confrelid"
+        " JOIN pg_namespace n ON n.oid = t.relnamespace"
         " WHERE n.nspname = current_schema() AND c.contype = 'f' ORDER BY t.relname, c.conname";
     static const char indexes[] =
-        "SELECT format('DROP INDEX %I', i.relname), pg_get_indexdef(i.oid)"
+        "SELECT t.relname, format('DROP INDEX %I', i.relname), pg_get_indexdef(i.oid)"
         " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid"
+        " JOIN pg_class t ON t.oid = x.indrelid"
         " JOIN pg_namespace n ON n.oid = i.relnamespace WHERE n.nspname = current_schema()"
         " AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.oid)"
         " ORDER BY i.relname";
@@ -202,9 +217,9 @@ FALLIBLE pg_copy_clear(struct db_conn *conn, const struct copy_tables *tables,
 
     buf_init(&away, SQL_MAX);
     buf_init(&remake_references, SQL_MAX);
-    TRY(take_away(conn, references, &away, &remake_references, err));
-    TRY(take_away(conn, keys, &away, ret_remake, err));
-    TRY(take_away(conn, indexes, &away, ret_remake, err));
+    TRY(take_away(conn, references, tables, &away, &remake_references, err));
+    TRY(take_away(conn, keys, tables, &away, ret_remake, err));
+    TRY(take_away(conn, indexes, tables, &away, ret_remake, err));
     buf_put_str(ret_remake, buf_str(&remake_references));
     TRY(buf_check(&away, err));
     TRY(buf_check(&remake_references, err));
