@@ -85,6 +85,14 @@ static void queue_locks(struct pg_conn *conn, struct db_call *const *calls, int 
     }
 }
 
+/* Of a statement that was sent by itself, because the queue was full. */
+static enum err_code failed_on_the_way(const struct pg_conn *conn, struct err *err)
+{
+    *err = conn->base.failed;
+    return err->code != ERR_OK ? err->code
+                               : err_detail(err, ERR_INTERNAL, "a statement failed before");
+}
+
 /* Runs the closures; ERR_OK when those that failed can be left out. */
 static FALLIBLE run_closures(struct db_writer *writer, struct db_call **calls, int count,
                              int *ret_good, struct err *err)
@@ -103,12 +111,14 @@ static FALLIBLE run_closures(struct db_writer *writer, struct db_call **calls, i
         if (conn->lost || conn->base.engine_failed ||
             (conn->failed_call >= 0 && conn->failed_call != i)) {
             *err = conn->base.failed.code != ERR_OK ? conn->base.failed : calls[i]->err;
-            return err->code;
+            return err->code != ERR_OK ? err->code : failed_on_the_way(conn, err);
         }
         if (calls[i]->code == ERR_OK) {
             if (careful) {
                 pg_rows_send(conn, NULL);
                 pg_conn_verb(conn, PG_VERB_RELEASE);
+                if (conn->failed_call >= 0 || conn->lost)
+                    return failed_on_the_way(conn, err);
             }
             ++*ret_good;
             continue;
@@ -130,10 +140,7 @@ static FALLIBLE run_closures(struct db_writer *writer, struct db_call **calls, i
     }
     conn->call = -1;
     /* What was sent by itself, because the queue was full, has been answered by now. */
-    if (conn->failed_call < 0 && !conn->lost)
-        return ERR_OK;
-    *err = conn->base.failed;
-    return err->code;
+    return conn->failed_call < 0 && !conn->lost ? ERR_OK : failed_on_the_way(conn, err);
 }
 
 /* What the failure was stays known. */
@@ -204,6 +211,11 @@ static enum outcome commit(struct db_writer *writer, struct db_call **calls, int
         return GROUP_AGAIN;
     }
     pg_rows_send(conn, NULL);
+    if (conn->failed_call >= 0 || conn->lost) {
+        (void)failed_on_the_way(conn, err);
+        roll_back(conn);
+        return GROUP_AGAIN;
+    }
     /* What was to change one row and did not is no error to the server: it would commit. */
     if (pg_conn_has_checks(conn) && pg_conn_flush(conn, err) != ERR_OK) {
         roll_back(conn);

@@ -399,6 +399,7 @@ FALLIBLE pg_rows_add(struct pg_conn *conn, struct pg_stmt *stmt, const char *con
 {
     struct pg_rows *rows = pg_stmt_rows(stmt);
 
+    conn->wrote = true; /* whatever comes of it: its group is not to be committed as it is */
     if (rows->count == PG_ROWS_MAX || comes_after(conn, rows))
         pg_rows_send(conn, rows->sql);
     if (rows->count == 0 && conn->open_count == PG_OPEN_MAX)
@@ -425,6 +426,5 @@ FALLIBLE pg_rows_add(struct pg_conn *conn, struct pg_stmt *stmt, const char *con
         .number = number,
     };
     rows->count++;
-    conn->wrote = true;
     return ERR_OK;
 }

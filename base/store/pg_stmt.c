@@ -105,11 +105,11 @@ static const char *bind_null(struct db_stmt *stmt, int position)
 
 void pg_stmt_answer(const struct pg_pending *pending, PGresult *result)
 {
-    free(pending->numbers);
     struct pg_stmt *st = pending->stmt;
     ExecStatusType status = PQresultStatus(result);
     bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 
+    free(pending->numbers);
     if (st != NULL && pending->kind == PG_PREPARE)
         st->prepared = good ? PREPARED : UNPREPARED;
     if (st != NULL && pending->run == st->runs && good &&

@@ -96,13 +96,13 @@ enum err_code task_view_list(struct db_conn *conn, const struct task_filter *fil
 {
     static const char sql[] =
         "SELECT " TASK_COLUMNS " FROM task WHERE ($1 = 0 OR tenant_id = $1)"
-        " AND ($2 = '' OR state = $2) AND ($3 = 0 OR id < $3) ORDER BY id DESC LIMIT $4";
+        " AND ($2 = '' OR state = $2) AND id < $3 ORDER BY id DESC LIMIT $4";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_i64(st, 1, filter->tenant_id);
     db_bind_text(st, 2, filter->state);
-    db_bind_i64(st, 3, filter->before);
+    db_bind_i64(st, 3, filter->before != 0 ? filter->before : INT64_MAX);
     db_bind_i64(st, 4, filter->limit);
     return visit_tasks(st, visit, ctx, err);
 }

@@ -271,8 +271,10 @@ void limiter_listed(struct limiter *limiter, const struct upstream_account *acco
 
     if (next_us > latest_us)
         next_us = latest_us;
-    if (pace->next_us[LIMITER_LIST] < next_us)
+    if (pace->next_us[LIMITER_LIST] < next_us) {
+        pace->waiter_next_us[LIMITER_LIST] += next_us - pace->next_us[LIMITER_LIST];
         pace->next_us[LIMITER_LIST] = next_us;
+    }
     lock_drop(&limiter->lock);
 }
 

@@ -7,6 +7,7 @@
 #include "tests/lib/database.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { MANY = 150, CLOSURES = 40 };
 
@@ -283,6 +284,106 @@ static void test_together(void)
     together("all kinds", KINDS, false);
 }
 
+/* ---- more than there is room for
+ * ------------------------------------------------------------- */
+
+enum { HUGE = 64 << 20, PLAIN = 490, TURNS = 60 };
+
+/* Two values that may be, of a row that may not. */
+static enum err_code huge_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    static const char sql[] = "INSERT INTO t (k, s, b, at) VALUES ($1, $2, $3, 0)";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare_rows(conn, sql, &st, err));
+    db_bind_i64(st, 1, 1);
+    db_bind_text(st, 2, (struct str){ctx, HUGE});
+    db_bind_blob(st, 3, ctx, HUGE);
+    return db_run(st, err);
+}
+
+static enum err_code small_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    return add(conn, *(int64_t *)ctx, err);
+}
+
+/* The one that fails takes no neighbour's rows along. */
+static void test_too_much(void)
+{
+    struct server server;
+    struct db_job jobs[9];
+    int64_t keys[COUNT_OF(jobs)];
+    char *text = malloc(HUGE);
+
+    server_init(&server);
+    if (text == NULL)
+        abort();
+    memset(text, 'x', HUGE);
+    for (size_t i = 0; i < COUNT_OF(jobs); i++) {
+        keys[i] = 100 + (int64_t)i;
+        jobs[i] = (struct db_job){.lane = 2, .fn = small_steps, .ctx = &keys[i]};
+    }
+    jobs[6] = (struct db_job){.lane = 2, .fn = huge_steps, .ctx = text};
+    db_write_jobs(server.db, jobs, COUNT_OF(jobs));
+    for (size_t i = 0; i < COUNT_OF(jobs); i++)
+        CHECK_INT("code", jobs[i].code, i == 6 ? ERR_TOO_LARGE : ERR_OK);
+    CHECK_INT("all others", ask(&server, "SELECT count(*) FROM t"), COUNT_OF(jobs) - 1);
+    free(text);
+    server_fini(&server);
+}
+
+static enum err_code plain(struct db_conn *conn, int64_t n, struct err *err)
+{
+    static const char sql[] = "INSERT INTO child (n, v) VALUES ($1, 1)";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_i64(st, 1, n);
+    return db_run(st, err);
+}
+
+static enum err_code nobody(struct db_conn *conn, struct err *err)
+{
+    static const char sql[] = "UPDATE t SET v = 0 WHERE k = -1";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    return db_run_one(st, "nobody is -1", err);
+}
+
+/* The texts are known from here on, so that nothing else sends the queue. */
+static enum err_code first_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    (void)ctx;
+    TRY(add(conn, 1, err));
+    TRY(plain(conn, 0, err));
+    return change(conn, 1, 0, 0, err);
+}
+
+/* Changes nobody, and then queues so much that what is collected is sent in two parts. */
+static enum err_code long_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    (void)ctx;
+    TRY(nobody(conn, err));
+    for (int64_t n = 1; n <= PLAIN; n++)
+        TRY(plain(conn, n, err));
+    for (int64_t to = 1; to <= TURNS; to++)
+        TRY(change(conn, 1, to - 1, to, err));
+    return ERR_OK;
+}
+
+static void test_check_in_a_long_queue(void)
+{
+    struct server server;
+
+    server_init(&server);
+    expect(&server, "first", first_steps, NULL, ERR_OK);
+    expect(&server, "a check on the way", long_steps, NULL, ERR_CONFLICT);
+    CHECK_INT("nothing of it", ask(&server, "SELECT count(*) FROM child"), 1);
+    CHECK_INT("nor of what came later", ask(&server, "SELECT v FROM t WHERE k = 1"), 0);
+    server_fini(&server);
+}
+
 /* ---- what is refused ------------------------------------------------------------------------
  */
 
@@ -308,4 +409,5 @@ static void test_forms(void)
 }
 
 CHECK_MAIN(CHECK_TEST(test_values), CHECK_TEST(test_order), CHECK_TEST(test_together),
+           CHECK_TEST(test_too_much), CHECK_TEST(test_check_in_a_long_queue),
            CHECK_TEST(test_forms))
