@@ -157,6 +157,9 @@ struct pg_shape {
 FALLIBLE pg_shape_of(struct pg_conn *conn, const char *sql, const struct pg_shape **ret_shape,
                      struct err *err);
 
+/* A letter, digit or underscore, of which names are made. */
+bool pg_shape_is_word(char c);
+
 /* pg_stmt.c ----------------------------------------------------------------------- */
 
 struct pg_stmt {
@@ -187,12 +190,6 @@ void pg_stmt_answer(const struct pg_pending *pending, PGresult *result);
 void pg_stmt_queue(struct pg_conn *conn, struct pg_stmt *prototype,
                    const struct pg_pending *pending, const Oid *types,
                    const char *const *values, const int *lengths);
-/* What a statement that collects has collected. */
-struct pg_rows *pg_stmt_rows(struct pg_stmt *stmt);
-/* Queues it for many rows. */
-void pg_stmt_send_rows(struct pg_conn *conn, struct pg_stmt *stmt,
-                       const struct pg_pending *pending, const char *const *values,
-                       const int *lengths);
 
 /* Queues one execution of another connection's statement on this one; its rows are that
  * statement's, when the queue has been flushed. */
@@ -217,8 +214,6 @@ FALLIBLE pg_rows_new(const char *sql, const struct pg_shape *shape, struct pg_ro
                      struct err *err);
 /* Accepts NULL. */
 void pg_rows_free(struct pg_rows *rows);
-/* The text for many, and the types of its parameters. */
-const char *pg_rows_sql(const struct pg_rows *rows, const Oid **ret_types);
 /* Collects a row; number and otherwise as with pg_pending. */
 FALLIBLE pg_rows_add(struct pg_conn *conn, struct pg_stmt *stmt, const char *const *values,
                      const int *lengths, int64_t *number, const char *otherwise,

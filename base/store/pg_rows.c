@@ -43,12 +43,6 @@ struct pg_rows {
 
 /* ---- the text ------------------------------------------------------------------------- */
 
-static bool is_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_';
-}
-
 /* The text with given.p1 for $1. */
 static void put_renamed(struct buf *to, const char *text, size_t len)
 {
@@ -144,7 +138,7 @@ static struct str table_of(const char *sql)
         if (strncmp(sql, verbs[i], strlen(verbs[i])) == 0)
             name = sql + strlen(verbs[i]);
     }
-    while (is_word(name[len]))
+    while (pg_shape_is_word(name[len]))
         len++;
     return (struct str){name, len};
 }
@@ -155,7 +149,7 @@ static bool ends_in(const char *text, size_t len, const char *keyword)
     size_t size = strlen(keyword);
 
     return len >= size && strncmp(text + len - size, keyword, size) == 0 &&
-           (len == size || !is_word(text[len - size - 1]));
+           (len == size || !pg_shape_is_word(text[len - size - 1]));
 }
 
 /* Does it change or read the table? Columns may have the same name, and are behind no such
@@ -168,7 +162,7 @@ static bool names(const char *sql, struct str table)
          c = strchr(c + 1, table.ptr[0])) {
         size_t before = (size_t)(c - sql);
 
-        if (strncmp(c, table.ptr, table.len) == 0 && !is_word(c[table.len]) &&
+        if (strncmp(c, table.ptr, table.len) == 0 && !pg_shape_is_word(c[table.len]) &&
             (ends_in(sql, before, "FROM ") || ends_in(sql, before, "INTO ") ||
              ends_in(sql, before, "UPDATE ") || ends_in(sql, before, "JOIN ")))
             return true;
@@ -214,12 +208,6 @@ void pg_rows_free(struct pg_rows *rows)
     buf_fini(&rows->bytes);
     free(rows->sql);
     free(rows);
-}
-
-const char *pg_rows_sql(const struct pg_rows *rows, const Oid **ret_types)
-{
-    *ret_types = rows->types;
-    return rows->sql;
 }
 
 /* ---- collecting ---------------------------------------------------------------------- */
@@ -305,7 +293,7 @@ static bool send_turn(struct pg_conn *conn, struct pg_stmt *stmt, struct pg_rows
     }
     if (good && pending.rows > 0) {
         conn->call = call;
-        pg_stmt_send_rows(conn, stmt, &pending, values, lengths);
+        pg_stmt_queue(conn, stmt, &pending, rows->types, values, lengths);
         conn->call = outer;
         return true;
     }
@@ -337,17 +325,17 @@ void pg_rows_send(struct pg_conn *conn, const char *sql)
     /* What that one sees, or would change before this sees it; and what goes out before
      * another takes along what that one sees. */
     for (int i = conn->open_count - 1; i >= 0; i--) {
-        struct pg_rows *rows = pg_stmt_rows(conn->open[i]);
+        struct pg_rows *rows = conn->open[i]->rows;
 
         due[i] = sql == NULL || names(sql, rows->table) || names(rows->sql, changed);
         for (int later = i + 1; later < conn->open_count && !due[i]; later++)
-            due[i] = due[later] && names(pg_stmt_rows(conn->open[later])->sql, rows->table);
+            due[i] = due[later] && names(conn->open[later]->rows->sql, rows->table);
     }
     for (int i = 0; i < conn->open_count; i++) {
         struct pg_stmt *stmt = conn->open[i];
 
         if (due[i])
-            send_rows(conn, stmt, pg_stmt_rows(stmt));
+            send_rows(conn, stmt, stmt->rows);
         else
             conn->open[left++] = stmt;
     }
@@ -357,18 +345,18 @@ void pg_rows_send(struct pg_conn *conn, const char *sql)
 void pg_rows_drop(struct pg_conn *conn)
 {
     for (int i = 0; i < conn->open_count; i++)
-        pg_stmt_rows(conn->open[i])->count = 0;
+        conn->open[i]->rows->count = 0;
     conn->open_count = 0;
 }
 
 /* Behind the others, but before those of another table that look into this one. */
 static void open_stmt(struct pg_conn *conn, struct pg_stmt *stmt)
 {
-    const struct pg_rows *rows = pg_stmt_rows(stmt);
+    const struct pg_rows *rows = stmt->rows;
     int at = 0;
 
     while (at < conn->open_count) {
-        const struct pg_rows *other = pg_stmt_rows(conn->open[at]);
+        const struct pg_rows *other = conn->open[at]->rows;
 
         if (!str_eq(other->table, rows->table) && names(other->sql, rows->table))
             break;
@@ -384,7 +372,7 @@ static void open_stmt(struct pg_conn *conn, struct pg_stmt *stmt)
 static bool comes_after(const struct pg_conn *conn, const struct pg_rows *rows)
 {
     for (int i = 0; i < conn->open_count; i++) {
-        const struct pg_rows *other = pg_stmt_rows(conn->open[i]);
+        const struct pg_rows *other = conn->open[i]->rows;
 
         if (other != rows && names(other->sql, rows->table) &&
             other->rows[other->count - 1].call == conn->call)
@@ -397,7 +385,7 @@ FALLIBLE pg_rows_add(struct pg_conn *conn, struct pg_stmt *stmt, const char *con
                      const int *lengths, int64_t *number, const char *otherwise,
                      struct err *err)
 {
-    struct pg_rows *rows = pg_stmt_rows(stmt);
+    struct pg_rows *rows = stmt->rows;
 
     conn->wrote = true; /* whatever comes of it: its group is not to be committed as it is */
     if (rows->count == PG_ROWS_MAX || comes_after(conn, rows))

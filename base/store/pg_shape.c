@@ -26,7 +26,7 @@ static const char *skip_quoted(const char *c)
     return c;
 }
 
-static bool is_word(char c)
+bool pg_shape_is_word(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            c == '_';
@@ -45,7 +45,7 @@ static const char *read_parameter(const char **inout_c, uint64_t *inout_seen)
         if (number > DB_PARAMETERS_MAX)
             return "too many parameters";
     }
-    if (is_word(*c) || *c == '(')
+    if (pg_shape_is_word(*c) || *c == '(')
         return "a parameter is not named $1, $2, …";
     *inout_seen |= UINT64_C(1) << (number - 1);
     *inout_c = c;
@@ -61,7 +61,7 @@ static const char *check_command(const char *sql)
         " PRAGMA DISCARD";
     size_t len = 0;
 
-    while (is_word(sql[len]))
+    while (pg_shape_is_word(sql[len]))
         len++;
     return str_has_word(words, (struct str){sql, len}) ? "not a closure's command" : NULL;
 }
@@ -83,7 +83,7 @@ static const char *check_text(const char *sql, int *ret_parameters)
         }
         if (ended && strchr(" \t\r\n;", *c) == NULL)
             return "more than one statement";
-        if (*c == '?' || *c == '@' || (*c == ':' && is_word(c[1])))
+        if (*c == '?' || *c == '@' || (*c == ':' && pg_shape_is_word(c[1])))
             return "a parameter is not named $1, $2, …";
         ended |= *c == ';';
         empty = empty && strchr(" \t\r\n;", *c) != NULL;

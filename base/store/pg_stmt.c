@@ -126,11 +126,6 @@ void pg_stmt_answer(const struct pg_pending *pending, PGresult *result)
     PQclear(result);
 }
 
-struct pg_rows *pg_stmt_rows(struct pg_stmt *stmt)
-{
-    return stmt->rows;
-}
-
 /* Queues one execution by prototype's name, and its preparation when that is still to come.
  * */
 void pg_stmt_queue(struct pg_conn *conn, struct pg_stmt *prototype,
@@ -169,16 +164,6 @@ static void queue(struct pg_conn *conn, struct pg_stmt *prototype, struct pg_stm
     pending.rows = 1;
     conn->wrote |= pending.kind == PG_RUN || strncmp(st->base.sql, "SELECT", 6) != 0;
     pg_stmt_queue(conn, prototype, &pending, st->shape->types, st->values, st->lengths);
-}
-
-void pg_stmt_send_rows(struct pg_conn *conn, struct pg_stmt *stmt,
-                       const struct pg_pending *pending, const char *const *values,
-                       const int *lengths)
-{
-    const Oid *types;
-
-    (void)pg_rows_sql(stmt->rows, &types);
-    pg_stmt_queue(conn, stmt, pending, types, values, lengths);
 }
 
 FALLIBLE pg_stmt_send(struct pg_conn *conn, struct pg_stmt *stmt, struct err *err)
