@@ -18,6 +18,10 @@ enum {
     RESOLVE_PAUSE_US = 100 * 1000,
     /* Between two tries to connect; callers fail at once meanwhile. */
     RECONNECT_US = 250 * 1000,
+    /* What ended a connection may end the next one as well, or a server be back in a
+     * moment: so long is tried before anybody is told. */
+    GRACE_US = 1000 * 1000,
+    GRACE_PAUSE_US = 20 * 1000,
     PATIENCE_US = 10 * 1000 * 1000, /* for locks and deadlocks, over all tries */
     CAREFUL_GROUPS = 64,            /* with savepoints, after a closure failed */
 };
@@ -41,8 +45,19 @@ static void fail_all(struct db_call **calls, int count, const struct err *err)
     }
 }
 
-/* Opens a new connection when the old one is lost, but not more often than RECONNECT_US:
- * a thousand callers must not each wait for a server that is down. */
+static FALLIBLE open_again(struct db_writer *writer, int64_t until_us, struct err *err)
+{
+    for (;;) {
+        enum err_code code = pg_open_again(writer->conn, err);
+
+        if (code != ERR_UNAVAILABLE || sys_mono_us() > until_us)
+            return code;
+        sys_sleep_us(GRACE_PAUSE_US);
+    }
+}
+
+/* Opens a new connection when the old one is lost. Where that fails, tries come not more
+ * often than RECONNECT_US: a thousand callers must not each wait for a server that is down. */
 static FALLIBLE reconnect(struct db_writer *writer, bool patient, struct err *err)
 {
     struct pg_conn *conn = own(writer);
@@ -55,7 +70,8 @@ static FALLIBLE reconnect(struct db_writer *writer, bool patient, struct err *er
             return err_set(err, ERR_UNAVAILABLE, "the database cannot be reached");
         sys_sleep_us(conn->failed_at_us + RECONNECT_US - now_us);
     }
-    enum err_code code = pg_open_again(writer->conn, err);
+    enum err_code code =
+        open_again(writer, conn->failed_at_us == 0 ? now_us + GRACE_US : 0, err);
     if (code == ERR_OK && conn->failed_at_us != 0)
         LOG(LOG_INFO, "database_back");
     if (code != ERR_OK && conn->failed_at_us == 0)

@@ -650,6 +650,7 @@ struct relay {
     int listener, port, server_port;
     atomic_int cut;
     atomic_int pipes; /* threads */
+    atomic_int shut;  /* so many of the next connections are ended at once */
     atomic_bool stopping, late;
     pthread_t thread;
 };
@@ -726,6 +727,12 @@ static void *relay_main(void *ctx)
 
         if (poll(&fd, 1, 50) <= 0) {
             free(ends);
+            continue;
+        }
+        if (relay->shut > 0) {
+            relay->shut--;
+            free(ends);
+            (void)close(accept(relay->listener, NULL, NULL));
             continue;
         }
         relay->pipes++;
@@ -869,6 +876,44 @@ static void test_terminated_between(void)
     server_fini(&server);
 }
 
+/* Needs an answer before its COMMIT is sent. */
+static enum err_code ask_and_insert(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const struct work *work = ctx;
+    int64_t number;
+
+    TRY(db_stmt_number(conn, "SELECT 1", &number, err));
+    return insert(conn, work->key, err);
+}
+
+/* Who ends all connections may end those as well that are being opened. */
+static void test_terminated_while_it_opens(void)
+{
+    char url[DATABASE_PATH];
+    struct server server;
+    struct relay relay;
+    struct err err = {0};
+    int64_t count = 0;
+
+    server_init(&server);
+    relay_start(&relay);
+    relay_url(&relay, server.path, url);
+
+    struct db *db = open_path(url, 0), *other = open_path(server.path, 0);
+    struct work work = {.key = 310}, again = {.key = 311};
+
+    CHECK_OK("connect a writer", db_write(db, 2, work_steps, &work, &err), &err);
+    CHECK_OK("terminate", db_read(other, kill_others, &count, &err), &err);
+    relay.shut = 8;
+    CHECK_OK("in the end", db_write(db, 2, ask_and_insert, &again, &err), &err);
+    CHECK_INT("they were ended", relay.shut, 0);
+    CHECK_INT("once", ask(other, "SELECT count(*) FROM t WHERE k = 311"), 1);
+    db_close(&db);
+    db_close(&other);
+    relay_stop(&relay);
+    server_fini(&server);
+}
+
 struct suicide {
     struct db *other;
     int runs;
@@ -900,6 +945,8 @@ static void test_terminated_inside(void)
     server_fini(&server);
 }
 
+static atomic_int written;
+
 static void *write_for_a_while(void *ctx)
 {
     struct hand *hand = ctx;
@@ -910,6 +957,7 @@ static void *write_for_a_while(void *ctx)
 
         if (db_write(hand->db, 1 + hand->number % TENANTS, work_steps, &work, &err) != ERR_OK)
             CHECK_FAILED("write", "%s %s", err.msg, err.detail);
+        written++;
     }
     return NULL;
 }
@@ -923,6 +971,7 @@ static void test_terminated_all_the_time(void)
     server_init(&server);
     struct db *other = open_path(server.path, 0);
 
+    written = 0;
     for (int i = 0; i < (int)COUNT_OF(hands); i++) {
         hands[i] = (struct hand){.db = server.db, .number = i};
         CHECK_OK(
@@ -930,10 +979,12 @@ static void test_terminated_all_the_time(void)
             lock_thread(&hands[i].thread, "hand", 1 << 19, write_for_a_while, &hands[i], &err),
             &err);
     }
+    /* Each time somebody got on: whose every try is ended would be told. */
     for (int i = 0; i < 8; i++) {
         int64_t count = 0;
 
-        sys_sleep_us(60000);
+        while (written < (i + 1) * ROUNDS * 5 * (int)COUNT_OF(hands) / 10)
+            sys_sleep_us(1000);
         CHECK_OK("terminate", db_read(other, kill_others, &count, &err), &err);
     }
     for (size_t i = 0; i < COUNT_OF(hands); i++)
@@ -1126,6 +1177,7 @@ CHECK_MAIN(CHECK_TEST(test_fates), CHECK_TEST(test_refusals_that_wrote_nothing),
            CHECK_TEST(test_reads_behind_a_lock),
            CHECK_TEST(test_reads_wait_no_longer_than_they_may),
            CHECK_TEST(test_commit_without_answer), CHECK_TEST(test_commit_that_comes_late),
-           CHECK_TEST(test_terminated_between), CHECK_TEST(test_terminated_inside),
-           CHECK_TEST(test_terminated_all_the_time), CHECK_TEST(test_refused_urls),
-           CHECK_TEST(test_other_databases), CHECK_TEST(test_schemas), CHECK_TEST(test_clock))
+           CHECK_TEST(test_terminated_between), CHECK_TEST(test_terminated_while_it_opens),
+           CHECK_TEST(test_terminated_inside), CHECK_TEST(test_terminated_all_the_time),
+           CHECK_TEST(test_refused_urls), CHECK_TEST(test_other_databases),
+           CHECK_TEST(test_schemas), CHECK_TEST(test_clock))
