@@ -11,13 +11,22 @@ static const struct {
 } wire[] = {
     [ERR_OK] = {"internal_error", true},
     [ERR_INVALID] = {"invalid_request", false},
+    [ERR_MISSING] = {"invalid_request", false},
+    [ERR_MODERATION_SKIP] = {"moderation_skip_not_allowed", false},
     [ERR_DURATION] = {"invalid_duration", false},
     [ERR_UNAUTHORIZED] = {"unauthorized", false},
+    [ERR_ACCESS_KEY] = {"unauthorized", false},
+    [ERR_SIGNATURE] = {"unauthorized", false},
+    [ERR_TIMESTAMP] = {"unauthorized", false},
+    [ERR_AUTHORIZATION] = {"unauthorized", false},
     [ERR_BALANCE] = {"insufficient_balance", false},
     [ERR_FORBIDDEN] = {"forbidden", false},
+    [ERR_ACTION_REFUSED] = {"forbidden", false},
     [ERR_NOT_FOUND] = {"not_found", false},
     [ERR_MODEL_UNKNOWN] = {"model_not_found", false},
     [ERR_ASSET_UNKNOWN] = {"asset_not_found", false},
+    [ERR_GROUP_UNKNOWN] = {"asset_group_not_found", false},
+    [ERR_ACTION_UNKNOWN] = {"action_not_found", false},
     [ERR_ROUTE_UNKNOWN] = {"route_not_found", false},
     [ERR_METHOD_UNKNOWN] = {"method_not_allowed", false},
     [ERR_CONFLICT] = {"conflict", true},
@@ -50,7 +59,7 @@ static enum err_code shown_as(enum err_code code)
 static void put_headers(struct request *rq, enum err_code code)
 {
     response_header(rq, "Content-Type", "application/problem+json");
-    if (code == ERR_UNAUTHORIZED)
+    if (rq->rsp.status == 401)
         response_header(rq, "WWW-Authenticate", "Bearer");
     if (!err_may_retry(code))
         response_header(rq, "x-should-retry", "false");
