@@ -118,8 +118,9 @@ def test_texts_that_are_none(ctx):
         ctx.equal("quiet", copy.move(target, status=6, more=("-q",)).stderr.count("\n"), 1)
 
 
-WITHOUT_0003 = ("DROP INDEX price_row_by_model",
-                "ALTER TABLE account ADD COLUMN event_seq INTEGER NOT NULL DEFAULT 0")
+# Without migrations 0003 and 0004.
+AS_OF_0002 = ("DROP TABLE access_key", "DROP INDEX price_row_by_model",
+              "ALTER TABLE account ADD COLUMN event_seq INTEGER NOT NULL DEFAULT 0")
 
 # What the newer PostgreSQL does not check with every row of a create, and the older did.
 CHECKED = (("task", "tenant_id", "tenant"), ("task", "account_id", "upstream_account"),
@@ -129,7 +130,7 @@ CHECKED = (("task", "tenant_id", "tenant"), ("task", "account_id", "upstream_acc
 
 def make_old(copy):
     """As the first schema was."""
-    for sql in (*WITHOUT_0003, "DROP TABLE lease", "DROP TABLE account_pace", "UPDATE schema_version SET version = 1"):
+    for sql in (*AS_OF_0002, "DROP TABLE lease", "DROP TABLE account_pace", "UPDATE schema_version SET version = 1"):
         copy.write(sql)
 
 
@@ -154,7 +155,7 @@ def test_the_schema_alone(ctx):
         ran = json.loads(old.cli("migrate", "-o", "json", target=target).stdout)
         ctx.equal("up to date", ran, {"database": target.url, "schema": newest})
         before = contents(target)
-        for sql in WITHOUT_0003:
+        for sql in AS_OF_0002:
             target.write(sql.replace("INTEGER", "bigint"))
         for table, column, named in CHECKED:
             target.write(f"ALTER TABLE {table} ADD FOREIGN KEY ({column}) REFERENCES {named} (id)")
