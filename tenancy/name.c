@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one form of names that operators choose: safe in a path, a log line and a
- * shell word, so nothing downstream has to quote it. */
+ * shell word, so nothing downstream has to quote it. And what a note may be. */
 #include "tenancy/private.h"
 
 #include <string.h>
@@ -25,4 +25,16 @@ FALLIBLE name_check(const char *field, struct str name, struct err *err)
                      "%s must be 1 to %d of a-z, 0-9, - and _, beginning with a letter or "
                      "digit",
                      field, TENANT_NAME_MAX);
+}
+
+FALLIBLE name_note_check(struct str note, struct err *err)
+{
+    bool good = note.len <= NOTE_MAX && str_is_utf8(note);
+
+    for (size_t i = 0; good && i < note.len; i++)
+        good = (unsigned char)note.ptr[i] >= 0x20 && note.ptr[i] != 0x7f;
+    if (good)
+        return ERR_OK;
+    return err_field(err, "note", "note must be at most %d bytes of text in one line",
+                     NOTE_MAX);
 }

@@ -15,6 +15,9 @@
 FALLIBLE name_check(const char *field, struct str name, struct err *err);
 /* True when text has min to max bytes, each of them in the ASCII set. */
 bool name_is(struct str text, size_t min, size_t max, const char *set);
+/* Notes are printed in tables: NOTE_MAX bytes of UTF-8 without control characters;
+ * ERR_INVALID naming note else. */
+FALLIBLE name_note_check(struct str note, struct err *err);
 #define NAME_LOWER "abcdefghijklmnopqrstuvwxyz"
 #define NAME_UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define NAME_DIGITS "0123456789"

@@ -12,6 +12,7 @@
 enum {
     TENANT_NAME_MAX = 64,
     TENANT_BOOK_MAX = 63,
+    NOTE_MAX = 200, /* of a token or access key: a line of a table */
     TOKEN_ID_MAX = 32,
     TOKEN_TEXT_MAX = 128, /* longest token accepted, prefix and checksum included */
     UPSTREAM_NAME_MAX = 64,
@@ -79,7 +80,7 @@ struct token {
     char prefix[17];
     bool own_only;
     bool revoked;
-    char note[201];
+    char note[NOTE_MAX + 1];
     int64_t created_us, expires_us; /* expires 0: never */
 };
 

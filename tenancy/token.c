@@ -8,7 +8,6 @@
 
 enum {
     PREFIX_MAX = sizeof(((struct token *)0)->prefix) - 1,
-    NOTE_MAX = sizeof(((struct token *)0)->note) - 1,
     RANDOM_CHARS = 32,  /* 190 bits */
     CHECKSUM_CHARS = 6, /* 62^6 > 2^32 */
     TAIL_CHARS = 1 + RANDOM_CHARS + CHECKSUM_CHARS
@@ -57,19 +56,6 @@ static enum err_code id_check(struct str id, struct err *err)
                 NAME_LOWER NAME_DIGITS))
         return ERR_OK;
     return err_field(err, "id", "a token id is tok- and 16 of a-z and 0-9");
-}
-
-/* Printed in tables: text without control characters. */
-static enum err_code note_check(struct str note, struct err *err)
-{
-    bool good = note.len <= NOTE_MAX && str_is_utf8(note);
-
-    for (size_t i = 0; good && i < note.len; i++)
-        good = (unsigned char)note.ptr[i] >= 0x20 && note.ptr[i] != 0x7f;
-    if (good)
-        return ERR_OK;
-    return err_field(err, "note", "note must be at most %d bytes of text in one line",
-                     NOTE_MAX);
 }
 
 /* Hashes text and writes the row; text and id are fresh from the caller. */
@@ -139,7 +125,7 @@ FALLIBLE token_add(struct db_conn *conn, const char *actor, int64_t now_us,
     if (!name_is(prefix, 1, PREFIX_MAX, prefix_set))
         return err_field(err, "prefix", "prefix must be 1 to %d of a-z, A-Z, 0-9 and _",
                          PREFIX_MAX);
-    TRY(note_check(request->note, err));
+    TRY(name_note_check(request->note, err));
     if (request->expires_us != 0 &&
         (request->expires_us <= now_us || request->expires_us - life_max_us > now_us))
         return err_field(err, "expires", "expires must be in the next 100 years");
