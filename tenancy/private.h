@@ -98,6 +98,35 @@ FALLIBLE token_repo_each(struct db_conn *conn, int64_t tenant_id, struct str aft
                                                 struct err *err),
                          void *ctx, struct err *err);
 
+/* access_key.c --------------------------------------------------------- */
+
+enum { ACCESS_KEY_SEALED_BYTES = ACCESS_KEY_SECRET_CHARS + CRYPTO_SEAL_OVERHEAD };
+
+/* The secret of a row. ERR_INTERNAL when it does not open: whoever signed with it cannot
+ * mend that. */
+FALLIBLE access_key_open(const uint8_t master[CRYPTO_KEY_BYTES], const char *id,
+                         struct str sealed, struct secret *ret_secret, struct err *err);
+
+/* access_key_repo.c ---------------------------------------------------- */
+
+FALLIBLE access_key_repo_insert(struct db_conn *conn, const struct access_key *key,
+                                struct str sealed, struct err *err);
+FALLIBLE access_key_repo_get(struct db_conn *conn, struct str id, struct access_key *ret_key,
+                             struct err *err);
+/* ERR_ACCESS_KEY when there is none; a revoked one is found. Of the tenant only suspended
+ * and book are set; the sealed secret is appended. */
+FALLIBLE access_key_repo_signer(struct db_conn *conn, struct str id, struct access_key *ret_key,
+                                struct tenant *ret_tenant, struct buf *ret_sealed,
+                                struct err *err);
+FALLIBLE access_key_repo_revoke(struct db_conn *conn, const struct access_key *key,
+                                int64_t now_us, struct err *err);
+/* tenant_id 0: of all tenants. */
+FALLIBLE access_key_repo_each(struct db_conn *conn, int64_t tenant_id, struct str after_id,
+                              int limit,
+                              enum err_code (*visit)(const struct access_key *key, void *ctx,
+                                                     struct err *err),
+                              void *ctx, struct err *err);
+
 /* upstream_url.c ------------------------------------------------------- */
 
 /* Copies a base URL without the slashes at its end; ERR_INVALID naming base_url. */

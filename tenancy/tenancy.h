@@ -21,13 +21,13 @@ enum {
     MODEL_NAME_MAX = 128
 };
 
-/* Whose rows a statement may touch. Filled by token_identify, or by the command
- * line for an operator acting on one tenant. */
+/* Whose rows a statement may touch. Filled by auth_token or auth_signed, or by the
+ * command line for an operator acting on one tenant. */
 struct scope {
     int64_t tenant_id;
     char tenant_name[TENANT_NAME_MAX + 1];
-    char token_id[TOKEN_ID_MAX + 1]; /* the row that was used, "" for an operator */
-    char identity[TOKEN_ID_MAX + 1]; /* first token of a rotation chain */
+    char token_id[TOKEN_ID_MAX + 1]; /* token or access key used, "" for an operator */
+    char identity[TOKEN_ID_MAX + 1]; /* first token of a rotation chain, or access key */
     bool own_only;                   /* visibility own: only tasks of this identity */
     bool suspended;                  /* reads work, creates are refused */
     char book[TENANT_BOOK_MAX + 1];  /* whose prices creates have; "" for an operator */
@@ -121,6 +121,55 @@ FALLIBLE token_each(struct db_conn *conn, struct str tenant_name_or_empty, struc
                     enum err_code (*visit)(const struct token *token, void *ctx,
                                            struct err *err),
                     void *ctx, struct err *err);
+
+/* access_key.c --------------------------------------------------------- */
+
+enum {
+    ACCESS_KEY_ID_CHARS = 32,    /* "AKLT" and 28 of base62; no longer than TOKEN_ID_MAX */
+    ACCESS_KEY_SECRET_CHARS = 40 /* of base62: 238 bits */
+};
+
+struct access_key {
+    char id[ACCESS_KEY_ID_CHARS + 1];
+    char identity[TOKEN_ID_MAX + 1]; /* the id: access keys do not rotate */
+    int64_t tenant_id;
+    char tenant_name[TENANT_NAME_MAX + 1];
+    bool own_only;
+    bool revoked;
+    char note[NOTE_MAX + 1];
+    int64_t created_us;
+};
+
+/* What a new access key is to be. */
+struct access_key_request {
+    struct str tenant; /* name */
+    bool own_only;
+    struct str note; /* at most NOTE_MAX bytes of UTF-8 */
+};
+
+/* Makes both halves; pure. */
+void access_key_mint(char ret_id[ACCESS_KEY_ID_CHARS + 1],
+                     char ret_secret[ACCESS_KEY_SECRET_CHARS + 1]);
+/* The form of an id; what has another never reaches the database. */
+bool access_key_well_formed(struct str id);
+/* Stores the secret sealed under master, bound to the row. Both halves come from the
+ * caller, so that a closure that runs twice stores the same. ERR_CONFLICT: the id is
+ * taken. */
+FALLIBLE access_key_add(struct db_conn *conn, const char *actor, int64_t now_us,
+                        const uint8_t master[CRYPTO_KEY_BYTES],
+                        const struct access_key_request *request, const char *id,
+                        const char *secret, struct access_key *ret_key, struct err *err);
+/* ERR_NOT_FOUND. For operators, who name an access key by its id alone. */
+FALLIBLE access_key_find(struct db_conn *conn, struct str id, struct access_key *ret_key,
+                         struct err *err);
+/* Ends this access key for good; no change when it is revoked already. */
+FALLIBLE access_key_revoke(struct db_conn *conn, const char *actor, int64_t now_us,
+                           struct str id, struct err *err);
+FALLIBLE access_key_each(struct db_conn *conn, struct str tenant_name_or_empty,
+                         struct str after_id, int limit,
+                         enum err_code (*visit)(const struct access_key *key, void *ctx,
+                                                struct err *err),
+                         void *ctx, struct err *err);
 
 /* auth.c: token text to scope, with a one-second cache -------------------- */
 

@@ -354,6 +354,99 @@ static enum err_code step_token_repo_each(struct db_conn *conn, struct call *cal
                            limits[call->at % 4], visit_token, call->told, err);
 }
 
+/* ---- access keys --------------------------------------------------------------------------
+ */
+
+static void tell_access_key(struct buf *told, const struct access_key *key)
+{
+    TELL_TEXT(told, key, id);
+    TELL_TEXT(told, key, identity);
+    TELL(told, key, tenant_id);
+    TELL_TEXT(told, key, tenant_name);
+    TELL(told, key, own_only);
+    TELL(told, key, revoked);
+    TELL_TEXT(told, key, note);
+    TELL(told, key, created_us);
+    buf_puts(told, "\n");
+}
+
+static enum err_code visit_access_key(const struct access_key *key, void *ctx, struct err *err)
+{
+    (void)err;
+    tell_access_key(ctx, key);
+    return ERR_OK;
+}
+
+/* Of tenants 1 to 4, then what is refused: its id and its tenant. */
+static enum err_code step_access_key_repo_insert(struct db_conn *conn, struct call *call,
+                                                 struct err *err)
+{
+    int at = call->at;
+    struct access_key key = {
+        .tenant_id = 1 + at % 4, .own_only = at % 2 == 0, .created_us = number_of(at, 0)};
+
+    CASES(TEXTS + 2);
+    (void)str_copy(key.id, sizeof(key.id), text_of(at, 0));
+    (void)str_copy(key.identity, sizeof(key.identity), text_of(at, 1));
+    (void)str_copy(key.note, sizeof(key.note), text_of(at, 2));
+    if (at == TEXTS + 1) {
+        (void)snprintf(key.id, sizeof(key.id), "AKLTnew");
+        key.tenant_id = 999;
+    }
+    return access_key_repo_insert(conn, &key, bytes_of(at), err);
+}
+
+static enum err_code step_access_key_repo_get(struct db_conn *conn, struct call *call,
+                                              struct err *err)
+{
+    struct access_key key;
+
+    CASES(TEXTS + 1);
+    TRY(access_key_repo_get(conn, call->at < TEXTS ? str_from(texts[call->at]) : STR("none"),
+                            &key, err));
+    tell_access_key(call->told, &key);
+    return ERR_OK;
+}
+
+static enum err_code step_access_key_repo_signer(struct db_conn *conn, struct call *call,
+                                                 struct err *err)
+{
+    CLEANUP(buf_fini) struct buf sealed = {0};
+    struct access_key key;
+    struct tenant tenant;
+
+    CASES(TEXTS + 1);
+    buf_init(&sealed, 1 << 20);
+    TRY(access_key_repo_signer(conn, call->at < TEXTS ? str_from(texts[call->at]) : STR("none"),
+                               &key, &tenant, &sealed, err));
+    tell_access_key(call->told, &key);
+    tell_number(call->told, "suspended", tenant.suspended);
+    tell_value(call->told, "book", str_from(tenant.book));
+    tell_value(call->told, "sealed", buf_str(&sealed));
+    return ERR_OK;
+}
+
+static enum err_code step_access_key_repo_revoke(struct db_conn *conn, struct call *call,
+                                                 struct err *err)
+{
+    struct access_key key = {.tenant_id = 1 + call->at / 2 % 4};
+
+    CASES(2 * TEXTS); /* each a second time, with another time */
+    (void)str_copy(key.id, sizeof(key.id), text_of(call->at / 2, 0));
+    return access_key_repo_revoke(conn, &key, number_of(call->at, 0), err);
+}
+
+static enum err_code step_access_key_repo_each(struct db_conn *conn, struct call *call,
+                                               struct err *err)
+{
+    static const int limits[] = {1000, 5, 0, -1};
+
+    CASES(TEXTS * 3 + 4);
+    return access_key_repo_each(conn, call->at % 3,
+                                call->at < TEXTS * 3 ? text_of(call->at / 3, 0) : STR(""),
+                                limits[call->at % 4], visit_access_key, call->told, err);
+}
+
 /* ---- upstreams ----------------------------------------------------------------------------
  */
 
@@ -500,21 +593,23 @@ static enum err_code step_upstream_repo_each(struct db_conn *conn, struct call *
     return upstream_repo_each(conn, visit_upstream, call->told, err);
 }
 
-#define REPOS_TENANCY                                                                     \
-    ROW(settings_touch, "settings_version"), READ(settings_version),                      \
-        ROW(meta_repo_put, "meta"), READ(meta_repo_get), READ(meta_repo_each),            \
-        ROW(meta_repo_remove, "meta"), ROW(audit_repo_next, "audit_head"),                \
-        ROW(audit_repo_insert, "audit"), READ(audit_repo_time),                           \
-        ROW(audit_repo_set_head, "audit_head"), READ(audit_repo_head_is),                 \
-        READ(audit_repo_each), ROW(tenant_repo_insert, "tenant"), READ(tenant_repo_find), \
-        READ(tenant_repo_get), ROW(tenant_repo_update, "tenant"), READ(tenant_repo_each), \
-        ROW(token_repo_insert, "token"), READ(token_repo_get), READ(token_repo_by_hash),  \
-        ROW(token_repo_set_expiry, "token"), ROW(token_repo_revoke, "token"),             \
-        READ(token_repo_each), ROW(upstream_repo_account, "upstream_account"),            \
-        ROW(upstream_repo_insert, "upstream"), ROW(upstream_repo_set_key, "upstream"),    \
-        READ(upstream_repo_key), READ(upstream_repo_find),                                \
-        ROW(upstream_repo_update, "upstream upstream_account"),                           \
-        ROW(upstream_repo_set_model, "upstream_model"), READ(upstream_repo_models),       \
+#define REPOS_TENANCY                                                                          \
+    ROW(settings_touch, "settings_version"), READ(settings_version),                           \
+        ROW(meta_repo_put, "meta"), READ(meta_repo_get), READ(meta_repo_each),                 \
+        ROW(meta_repo_remove, "meta"), ROW(audit_repo_next, "audit_head"),                     \
+        ROW(audit_repo_insert, "audit"), READ(audit_repo_time),                                \
+        ROW(audit_repo_set_head, "audit_head"), READ(audit_repo_head_is),                      \
+        READ(audit_repo_each), ROW(tenant_repo_insert, "tenant"), READ(tenant_repo_find),      \
+        READ(tenant_repo_get), ROW(tenant_repo_update, "tenant"), READ(tenant_repo_each),      \
+        ROW(token_repo_insert, "token"), READ(token_repo_get), READ(token_repo_by_hash),       \
+        ROW(token_repo_set_expiry, "token"), ROW(token_repo_revoke, "token"),                  \
+        READ(token_repo_each), ROW(access_key_repo_insert, "access_key"),                      \
+        READ(access_key_repo_get), READ(access_key_repo_signer),                               \
+        ROW(access_key_repo_revoke, "access_key"), READ(access_key_repo_each),                 \
+        ROW(upstream_repo_account, "upstream_account"), ROW(upstream_repo_insert, "upstream"), \
+        ROW(upstream_repo_set_key, "upstream"), READ(upstream_repo_key),                       \
+        READ(upstream_repo_find), ROW(upstream_repo_update, "upstream upstream_account"),      \
+        ROW(upstream_repo_set_model, "upstream_model"), READ(upstream_repo_models),            \
         READ(upstream_repo_each)
 
 #endif
