@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a token's text to its scope, with a short memory so that a busy token does
- * not cost a read each time. What a scope may do is decided by who uses it. */
+/* From a token's text, or a signed request, to its scope, with a short memory so that a
+ * busy one does not cost a read each time. What a scope may do is decided by who uses it. */
 #include "tenancy/private.h"
+#include "tenancy/sign_v4.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,16 +11,21 @@
 enum {
     SHARDS = 16, /* so that 1,024 workers do not meet at one lock */
     SETS = 64,
-    WAYS = 4, /* 16 * 64 * 4 = 4,096 tokens remembered, about 1 MB when full */
+    WAYS = 4, /* 16 * 64 * 4 = 4,096 remembered, about 1.2 MB when full */
     ENTRY_LIFE_US = 1000000,
     VERSION_LIFE_US = 500000 /* how often settings_version is read at least */
 };
 
-struct entry {
-    uint8_t hash[CRYPTO_HASH_BYTES];
-    int64_t loaded_us; /* monotonic, taken before the read */
-    int64_t version;   /* settings_version of the read; 0: empty entry */
+struct known {
     struct scope scope;
+    uint8_t key[CRYPTO_HASH_BYTES]; /* of a credential: what signs with it */
+};
+
+struct entry {
+    uint8_t hash[CRYPTO_HASH_BYTES]; /* of a token's text, or of a credential */
+    int64_t loaded_us;               /* monotonic, taken before the read */
+    int64_t version;                 /* settings_version of the read; 0: empty entry */
+    struct known known;
 };
 
 struct shard {
@@ -29,7 +35,7 @@ struct shard {
 
 struct auth {
     struct db *db;
-    struct secret pepper;
+    struct secret pepper, master;
     _Atomic int64_t version;         /* newest settings_version seen */
     _Atomic int64_t version_read_us; /* when somebody last went to read it */
     struct shard shards[SHARDS];
@@ -42,6 +48,14 @@ struct lookup {
     int64_t version;
 };
 
+struct signer_lookup {
+    struct str id; /* input */
+    struct access_key key;
+    struct tenant tenant; /* suspended and book */
+    struct buf sealed;
+    int64_t version;
+};
+
 static enum err_code lookup_read(struct db_conn *conn, void *ctx, struct err *err)
 {
     struct lookup *lookup = ctx;
@@ -50,9 +64,34 @@ static enum err_code lookup_read(struct db_conn *conn, void *ctx, struct err *er
     return token_repo_by_hash(conn, lookup->hash, &lookup->token, &lookup->tenant, err);
 }
 
+static enum err_code signer_read(struct db_conn *conn, void *ctx, struct err *err)
+{
+    struct signer_lookup *lookup = ctx;
+
+    buf_reset(&lookup->sealed); /* it may run twice */
+    TRY(settings_version(conn, &lookup->version, err));
+    return access_key_repo_signer(conn, lookup->id, &lookup->key, &lookup->tenant,
+                                  &lookup->sealed, err);
+}
+
+static struct str key_text(const uint8_t key[CRYPTO_KEY_BYTES])
+{
+    return (struct str){(const char *)key, CRYPTO_KEY_BYTES};
+}
+
+static const uint8_t *key_of(const struct secret *secret)
+{
+    return (const uint8_t *)secret_expose(secret).ptr;
+}
+
 static enum err_code unauthorized(struct err *err)
 {
     return err_set(err, ERR_UNAUTHORIZED, "%s", err_text(ERR_UNAUTHORIZED));
+}
+
+static enum err_code unknown_key(struct err *err)
+{
+    return err_set(err, ERR_ACCESS_KEY, "%s", err_text(ERR_ACCESS_KEY));
 }
 
 static bool has_ended(int64_t expires_us)
@@ -78,7 +117,7 @@ static bool entry_is(const struct entry *entry, const uint8_t hash[CRYPTO_HASH_B
 }
 
 static bool cache_get(struct auth *auth, const uint8_t hash[CRYPTO_HASH_BYTES], int64_t mono_us,
-                      struct scope *ret_scope)
+                      struct known *ret_known)
 {
     struct shard *shard = shard_of(auth, hash);
     int64_t version = atomic_load(&auth->version);
@@ -90,15 +129,15 @@ static bool cache_get(struct auth *auth, const uint8_t hash[CRYPTO_HASH_BYTES], 
         found = entry_is(&set[i], hash) && set[i].version == version &&
                 mono_us - set[i].loaded_us < ENTRY_LIFE_US;
         if (found)
-            *ret_scope = set[i].scope;
+            *ret_known = set[i].known;
     }
     lock_drop(&shard->lock);
     return found;
 }
 
-/* Takes the token's own place, or the oldest of its set. */
+/* Takes its own place, or the oldest of its set. */
 static void cache_put(struct auth *auth, const uint8_t hash[CRYPTO_HASH_BYTES], int64_t mono_us,
-                      int64_t version, const struct scope *scope)
+                      int64_t version, const struct known *known)
 {
     struct shard *shard = shard_of(auth, hash);
 
@@ -115,7 +154,7 @@ static void cache_put(struct auth *auth, const uint8_t hash[CRYPTO_HASH_BYTES], 
     }
     place->loaded_us = mono_us;
     place->version = version;
-    place->scope = *scope;
+    place->known = *known;
     memcpy(place->hash, hash, CRYPTO_HASH_BYTES);
     lock_drop(&shard->lock);
 }
@@ -129,8 +168,8 @@ static void version_raise(struct auth *auth, int64_t version)
     }
 }
 
-/* True for one caller each half second: it goes to the database even when its
- * token is remembered, and so learns of changes for everybody. */
+/* True for one caller each half second: it goes to the database even when what it asks
+ * for is remembered, and so learns of changes for everybody. */
 static bool version_is_due(struct auth *auth, int64_t mono_us)
 {
     int64_t read_us = atomic_load(&auth->version_read_us);
@@ -139,11 +178,12 @@ static bool version_is_due(struct auth *auth, int64_t mono_us)
            atomic_compare_exchange_strong(&auth->version_read_us, &read_us, mono_us);
 }
 
-static enum err_code scope_load(struct auth *auth, const uint8_t hash[CRYPTO_HASH_BYTES],
+static enum err_code token_load(struct auth *auth, const uint8_t hash[CRYPTO_HASH_BYTES],
                                 int64_t mono_us, struct scope *ret_scope, struct err *err)
 {
     struct lookup lookup = {.hash = hash};
-    struct scope scope = {0};
+    struct known known = {0};
+    struct scope *scope = &known.scope;
 
     TRY(db_read(auth->db, lookup_read, &lookup, err));
     version_raise(auth, lookup.version);
@@ -151,21 +191,59 @@ static enum err_code scope_load(struct auth *auth, const uint8_t hash[CRYPTO_HAS
     if (token->revoked || has_ended(token->expires_us))
         return unauthorized(err);
 
-    scope.tenant_id = token->tenant_id;
-    scope.own_only = token->own_only;
-    scope.suspended = lookup.tenant.suspended;
-    scope.expires_us = token->expires_us;
-    memcpy(scope.book, lookup.tenant.book, sizeof(scope.book));
-    memcpy(scope.tenant_name, token->tenant_name, sizeof(scope.tenant_name));
-    memcpy(scope.token_id, token->id, sizeof(scope.token_id));
-    memcpy(scope.identity, token->identity, sizeof(scope.identity));
-    cache_put(auth, hash, mono_us, lookup.version, &scope);
-    *ret_scope = scope;
+    scope->tenant_id = token->tenant_id;
+    scope->own_only = token->own_only;
+    scope->suspended = lookup.tenant.suspended;
+    scope->expires_us = token->expires_us;
+    memcpy(scope->book, lookup.tenant.book, sizeof(scope->book));
+    memcpy(scope->tenant_name, token->tenant_name, sizeof(scope->tenant_name));
+    memcpy(scope->token_id, token->id, sizeof(scope->token_id));
+    memcpy(scope->identity, token->identity, sizeof(scope->identity));
+    cache_put(auth, hash, mono_us, lookup.version, &known);
+    *ret_scope = *scope;
     return ERR_OK;
 }
 
-FALLIBLE auth_open(struct db *db, const uint8_t pepper[CRYPTO_KEY_BYTES],
-                   struct auth **ret_auth, struct err *err)
+/* The scope of the access key, and what its secret signs with. Nothing is remembered yet:
+ * whoever knows an id could push others out. */
+static enum err_code signer_load(struct auth *auth, const struct sign_v4 *sign,
+                                 struct signer_lookup *lookup, struct known *ret_known,
+                                 struct err *err)
+{
+    CLEANUP(secret_fini) struct secret secret = {0};
+    struct scope *scope = &ret_known->scope;
+
+    TRY(db_read(auth->db, signer_read, lookup, err));
+    version_raise(auth, lookup->version);
+    const struct access_key *key = &lookup->key;
+    if (key->revoked)
+        return unknown_key(err);
+    TRY(access_key_open(key_of(&auth->master), key->id, buf_str(&lookup->sealed), &secret,
+                        err));
+    sign_v4_key(sign, secret_expose(&secret), ret_known->key);
+
+    scope->tenant_id = key->tenant_id;
+    scope->own_only = key->own_only;
+    scope->suspended = lookup->tenant.suspended;
+    memcpy(scope->book, lookup->tenant.book, sizeof(scope->book));
+    memcpy(scope->tenant_name, key->tenant_name, sizeof(scope->tenant_name));
+    memcpy(scope->token_id, key->id, sizeof(key->id));
+    memcpy(scope->identity, key->identity, sizeof(scope->identity));
+    return ERR_OK;
+}
+
+static void known_wipe(struct known *known)
+{
+    crypto_wipe(known, sizeof(*known));
+}
+
+static void signer_done(struct signer_lookup *lookup)
+{
+    buf_fini(&lookup->sealed);
+}
+
+FALLIBLE auth_open(struct db *db, const struct crypto_keys *keys, struct auth **ret_auth,
+                   struct err *err)
 {
     CLEANUP(auth_close) struct auth *auth = aligned_alloc(_Alignof(struct auth), sizeof(*auth));
 
@@ -177,7 +255,8 @@ FALLIBLE auth_open(struct db *db, const uint8_t pepper[CRYPTO_KEY_BYTES],
     atomic_init(&auth->version_read_us, INT64_MIN / 2);
     for (int i = 0; i < SHARDS; i++)
         lock_init(&auth->shards[i].lock);
-    TRY(secret_init(&auth->pepper, (struct str){(const char *)pepper, CRYPTO_KEY_BYTES}, err));
+    TRY(secret_init(&auth->pepper, key_text(keys->pepper), err));
+    TRY(secret_init(&auth->master, key_text(keys->master), err));
     *ret_auth = auth;
     auth = NULL;
     return ERR_OK;
@@ -190,6 +269,8 @@ void auth_close(struct auth **auth)
     for (int i = 0; i < SHARDS; i++)
         lock_fini(&(*auth)->shards[i].lock);
     secret_fini(&(*auth)->pepper);
+    secret_fini(&(*auth)->master);
+    crypto_wipe(*auth, sizeof(**auth)); /* what signs is remembered in it */
     free(*auth);
     *auth = NULL;
 }
@@ -198,16 +279,39 @@ FALLIBLE auth_token(struct auth *auth, struct str text, struct scope *ret_scope,
                     struct err *err)
 {
     uint8_t hash[CRYPTO_HASH_BYTES];
-    struct scope scope;
+    struct known known;
 
     if (!token_well_formed(text))
         return unauthorized(err);
-    crypto_keyed_hash((const uint8_t *)secret_expose(&auth->pepper).ptr, text, hash);
+    crypto_keyed_hash(key_of(&auth->pepper), text, hash);
     int64_t mono_us = sys_mono_us();
-    if (version_is_due(auth, mono_us) || !cache_get(auth, hash, mono_us, &scope))
-        return scope_load(auth, hash, mono_us, ret_scope, err);
-    if (has_ended(scope.expires_us))
+    if (version_is_due(auth, mono_us) || !cache_get(auth, hash, mono_us, &known))
+        return token_load(auth, hash, mono_us, ret_scope, err);
+    if (has_ended(known.scope.expires_us))
         return unauthorized(err);
-    *ret_scope = scope;
+    *ret_scope = known.scope;
+    return ERR_OK;
+}
+
+FALLIBLE auth_signed(struct auth *auth, const struct sign_v4 *sign, struct scope *ret_scope,
+                     struct err *err)
+{
+    CLEANUP(signer_done) struct signer_lookup lookup = {.id = sign->key_id};
+    CLEANUP(known_wipe) struct known known = {0};
+    uint8_t hash[CRYPTO_HASH_BYTES];
+
+    if (!access_key_well_formed(sign->key_id))
+        return unknown_key(err);
+    /* A credential has slashes, so it is no token's text. */
+    crypto_keyed_hash(key_of(&auth->pepper), sign->credential, hash);
+    buf_init(&lookup.sealed, ACCESS_KEY_SEALED_BYTES);
+    int64_t mono_us = sys_mono_us();
+    bool load = version_is_due(auth, mono_us) || !cache_get(auth, hash, mono_us, &known);
+    if (load)
+        TRY(signer_load(auth, sign, &lookup, &known, err));
+    TRY(sign_v4_verify(sign, known.key, sys_now_us(), err));
+    if (load)
+        cache_put(auth, hash, mono_us, lookup.version, &known);
+    *ret_scope = known.scope;
     return ERR_OK;
 }

@@ -18,7 +18,7 @@ struct claim_part {
         name, offsetof(struct sign_v4_claim, member), optional \
     }
 
-/* Of the Authorization header, behind the algorithm. The vendor's client for Node names the
+/* Of the Authorization header, behind the algorithm. One of the vendor's clients names the
  * parameters too, all of them. */
 static const struct claim_part in_header[] = {
     PART("Credential", credential, false),

@@ -171,17 +171,24 @@ FALLIBLE access_key_each(struct db_conn *conn, struct str tenant_name_or_empty,
                                                 struct err *err),
                          void *ctx, struct err *err);
 
-/* auth.c: token text to scope, with a one-second cache -------------------- */
+/* auth.c: token text or signed request to scope, with a one-second cache ---- */
 
+struct sign_v4;
 struct auth; /* thread-safe */
-FALLIBLE auth_open(struct db *db, const uint8_t pepper[CRYPTO_KEY_BYTES],
-                   struct auth **ret_auth, struct err *err);
+/* Keys are copied. */
+FALLIBLE auth_open(struct db *db, const struct crypto_keys *keys, struct auth **ret_auth,
+                   struct err *err);
 void auth_close(struct auth **auth);
 /* ERR_UNAUTHORIZED for every cause: missing, malformed, unknown, revoked,
  * expired. A suspended tenant is identified, with scope.suspended set. A cached
  * answer is at most a second old. */
 FALLIBLE auth_token(struct auth *auth, struct str text, struct scope *ret_scope,
                     struct err *err);
+/* Likewise for a signature that was read (sign_v4.h), in this order: ERR_ACCESS_KEY when
+ * its key is unknown or revoked; ERR_TIMESTAMP; ERR_SIGNATURE. Its body is the caller's to
+ * compare. */
+FALLIBLE auth_signed(struct auth *auth, const struct sign_v4 *sign, struct scope *ret_scope,
+                     struct err *err);
 
 /* upstream.c: accounts and sealed credentials ------------------------------ */
 

@@ -139,7 +139,7 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
                                                .settings = gateway->config.tasks};
     /* The rest of the workers stays free for requests that wait for nobody. */
     TRY(waiting_open((int)gateway->config.workers * 6 / 10, &gateway->app.tasks.waiting, err));
-    TRY(auth_open(gateway->db, gateway->keys.pepper, &gateway->app.auth, err));
+    TRY(auth_open(gateway->db, &gateway->keys, &gateway->app.auth, err));
     /* If nobody else writes, whatever is still submitting lost its sender; else the
      * reconciler finds it in time. */
     if (!db_is_shared(gateway->db))

@@ -18,6 +18,15 @@
 static const uint8_t master_key[CRYPTO_KEY_BYTES] = "master key of the unit tests...";
 static const uint8_t pepper_key[CRYPTO_KEY_BYTES] = "pepper key of the unit tests...";
 
+static inline struct crypto_keys fixture_keys(void)
+{
+    struct crypto_keys keys;
+
+    memcpy(keys.master, master_key, sizeof(keys.master));
+    memcpy(keys.pepper, pepper_key, sizeof(keys.pepper));
+    return keys;
+}
+
 struct fixture {
     char dir[32];
     char path[DATABASE_PATH];

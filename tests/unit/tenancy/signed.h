@@ -9,6 +9,7 @@
 #include "tests/lib/check.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #define KEY_ID "AKLTfakeAccessKeyId0000000000000000000000000001"
@@ -77,24 +78,31 @@ static inline void head_set(struct head *head, const char *name, const char *val
         head_add(head, name, value);
 }
 
+/* Whose signature, and of when. */
+struct signer {
+    const char *secret;
+    const char *date;
+};
+
 /* The hex signature of a canonical request that a test writes out, by its own chain of
  * HMACs. */
-static inline void sign_text(const char *canonical, char ret_hex[2 * CRYPTO_HASH_BYTES + 1])
+static inline void sign_text(const struct signer *signer, const char *canonical,
+                             char ret_hex[2 * CRYPTO_HASH_BYTES + 1])
 {
-    static const char *const steps[] = {"20260318", "cn-beijing", "ark", "request"};
+    struct str steps[] = {{signer->date, 8}, STR("cn-beijing"), STR("ark"), STR("request")};
     uint8_t key[CRYPTO_HASH_BYTES], next[CRYPTO_HASH_BYTES];
     char text[512], hex[2 * CRYPTO_HASH_BYTES + 1];
-    struct str with = STR(SECRET);
+    struct str with = str_from(signer->secret);
 
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
-        crypto_hmac_sha256(with, str_from(steps[i]), next);
+        crypto_hmac_sha256(with, steps[i], next);
         memcpy(key, next, sizeof(key));
         with = (struct str){(const char *)key, sizeof(key)};
     }
     crypto_sha256(str_from(canonical), next);
     str_hex(hex, next, sizeof(next));
-    (void)snprintf(text, sizeof(text),
-                   "HMAC-SHA256\n" DATE "\n20260318/cn-beijing/ark/request\n%s", hex);
+    (void)snprintf(text, sizeof(text), "HMAC-SHA256\n%s\n%.8s/cn-beijing/ark/request\n%s",
+                   signer->date, signer->date, hex);
     crypto_hmac_sha256(with, str_from(text), next);
     str_hex(ret_hex, next, sizeof(next));
 }

@@ -46,6 +46,7 @@ static enum err_code begin_steps(struct db_conn *conn, void *ctx, struct err *un
 
 static void bench_init(struct bench *bench)
 {
+    struct crypto_keys keys = fixture_keys();
     struct err err = {0};
 
     *bench = (struct bench){.now_us = sys_now_us()};
@@ -54,7 +55,7 @@ static void bench_init(struct bench *bench)
     token_mint(STR("oh"), bench->b);
     token_mint(STR("oh"), bench->c);
     fixture_write(&bench->fixture, begin_steps, bench);
-    CHECK_OK("open", auth_open(bench->fixture.db, pepper_key, &bench->auth, &err), &err);
+    CHECK_OK("open", auth_open(bench->fixture.db, &keys, &bench->auth, &err), &err);
 }
 
 static void bench_fini(struct bench *bench)
@@ -104,12 +105,13 @@ static void test_scope(void)
 /* Without a database behind it: what is mistyped must never look for one. */
 static void test_malformed(void)
 {
+    struct crypto_keys keys = fixture_keys();
     struct bench bench = {0};
     struct scope scope;
     struct err err = {0};
     char text[TOKEN_TEXT_MAX + 1];
 
-    CHECK_OK("open", auth_open(NULL, pepper_key, &bench.auth, &err), &err);
+    CHECK_OK("open", auth_open(NULL, &keys, &bench.auth, &err), &err);
     token_mint(STR("oh"), text);
     text[20] ^= 1;
     CHECK_INT("typo", identify(&bench, text, &scope), ERR_UNAUTHORIZED);
@@ -121,16 +123,15 @@ static void test_malformed(void)
 
 static void test_other_pepper(void)
 {
-    uint8_t pepper[CRYPTO_KEY_BYTES];
+    struct crypto_keys others = fixture_keys();
     struct bench bench;
     struct scope scope;
     struct err err = {0};
 
     bench_init(&bench);
     auth_close(&bench.auth);
-    memcpy(pepper, pepper_key, sizeof(pepper));
-    pepper[31] ^= 1;
-    CHECK_OK("open", auth_open(bench.fixture.db, pepper, &bench.auth, &err), &err);
+    others.pepper[31] ^= 1;
+    CHECK_OK("open", auth_open(bench.fixture.db, &others, &bench.auth, &err), &err);
     CHECK_INT("a", identify(&bench, bench.a, &scope), ERR_UNAUTHORIZED);
     bench_fini(&bench);
 }

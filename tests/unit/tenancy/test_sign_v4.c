@@ -17,6 +17,8 @@
 #define EMPTY_HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 
+static const struct signer vendor = {SECRET, DATE};
+
 /* ---- reading and verifying a head ---------------------------------------------------- */
 
 struct outcome {
@@ -238,7 +240,7 @@ static const struct change changes[] = {
     {"another order of parts", "Authorization",
      "HMAC-SHA256 Signature=" V1_SIGNATURE ", SignedHeaders=" FOUR ", Credential=" CREDENTIAL,
      ERR_OK},
-    {"the parameters named, as from Node", "Authorization",
+    {"the parameters named too", "Authorization",
      "HMAC-SHA256 Credential=" CREDENTIAL ", SignedHeaders=" FOUR
      ", SignedQueries=Action;Version, Signature=" V1_SIGNATURE,
      ERR_OK},
@@ -434,7 +436,7 @@ static void sign_head(struct head *head, const char *names, const char *canonica
     char text[8192], hex[2 * CRYPTO_HASH_BYTES + 1];
 
     (void)snprintf(text, sizeof(text), "%s\n" EMPTY_HASH, canonical);
-    sign_text(text, hex);
+    sign_text(&vendor, text, hex);
     (void)snprintf(authorization, sizeof(authorization),
                    "HMAC-SHA256 Credential=" CREDENTIAL ", SignedHeaders=%s, Signature=%s",
                    names, hex);
@@ -618,7 +620,7 @@ static void sign_query(struct head *head, const char *query, const char *host,
     (void)snprintf(canonical, sizeof(canonical), "GET\n/\n%s\n%s%s\n\n%s\n" EMPTY_HASH,
                    signed_query, host == NULL ? "" : "host:", host == NULL ? "" : host,
                    host == NULL ? "" : "host");
-    sign_text(canonical, hex);
+    sign_text(&vendor, canonical, hex);
     size_t len = strlen(signed_query);
     (void)snprintf(signed_query + len, sizeof(signed_query) - len, "&X-Signature=%s", hex);
     head_init(head, signed_query);
