@@ -65,7 +65,7 @@ FALLIBLE crypto_open(const uint8_t master[CRYPTO_KEY_BYTES], struct str row, str
 /* crypto_keys.c: the key files of an installation ------------------------ */
 
 /* Files of 64 hex digits and a line feed, mode 0600 or stricter, in one folder:
- * master.key seals upstream keys, pepper.key keys the token hash. */
+ * master.key seals upstream keys and access keys' secrets, pepper.key keys the token hash. */
 struct crypto_keys {
     uint8_t master[CRYPTO_KEY_BYTES];
     uint8_t pepper[CRYPTO_KEY_BYTES];

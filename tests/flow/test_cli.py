@@ -104,8 +104,8 @@ def test_usage_errors(ctx):
         ctx.equal(f"{arguments}: stdout", ran.stdout, "")
         ctx.true(f"{arguments}: says why", ran.stderr.strip(), ran.stderr)
     ran = inst.cli("--help", data=False)
-    for command in ("init", "serve", "sim", "tenant", "token", "upstream", "credit", "task", "ledger", "audit",
-                    "backup", "doctor", "demo"):
+    for command in ("init", "serve", "sim", "tenant", "token", "access-key", "upstream", "credit", "task", "ledger",
+                    "audit", "backup", "doctor", "demo"):
         ctx.true(f"help names {command}", command in ran.stdout, ran.stdout)
     ran = inst.cli("--version", data=False)
     ctx.matches("version", ran.stdout.strip(), r"arkgate \d+\.\d+\.\d+.*")
