@@ -15,6 +15,8 @@
 
 _Static_assert(sizeof(SHA256_CTX) <= sizeof(struct crypto_record), "state does not fit");
 _Static_assert(_Alignof(SHA256_CTX) <= _Alignof(struct crypto_record), "state misaligned");
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(struct crypto_sha256), "state does not fit");
+_Static_assert(_Alignof(SHA256_CTX) <= _Alignof(struct crypto_sha256), "state misaligned");
 _Static_assert(CRYPTO_HASH_BYTES == SHA256_DIGEST_LENGTH, "one hash size for all");
 
 /* CRC-32 of each byte, polynomial 0xedb88320. */
@@ -77,6 +79,11 @@ static SHA256_CTX *state_of(struct crypto_record *record)
     return (SHA256_CTX *)(void *)record->state;
 }
 
+static SHA256_CTX *sha256_of(struct crypto_sha256 *hash)
+{
+    return (SHA256_CTX *)(void *)hash->state;
+}
+
 FALLIBLE crypto_init(struct err *err)
 {
     if (sodium_init() < 0)
@@ -99,6 +106,22 @@ void crypto_sha256(struct str bytes, uint8_t ret_hash[CRYPTO_HASH_BYTES])
     ASSERT(SHA256_Update(&state, bytes_of(bytes), bytes.len) == 1);
     ASSERT(SHA256_Final(ret_hash, &state) == 1);
     crypto_wipe(&state, sizeof(state));
+}
+
+void crypto_sha256_begin(struct crypto_sha256 *hash)
+{
+    ASSERT(SHA256_Init(sha256_of(hash)) == 1);
+}
+
+void crypto_sha256_put(struct crypto_sha256 *hash, struct str bytes)
+{
+    ASSERT(SHA256_Update(sha256_of(hash), bytes_of(bytes), bytes.len) == 1);
+}
+
+void crypto_sha256_end(struct crypto_sha256 *hash, uint8_t ret_hash[CRYPTO_HASH_BYTES])
+{
+    ASSERT(SHA256_Final(ret_hash, sha256_of(hash)) == 1);
+    crypto_wipe(hash, sizeof(*hash));
 }
 
 void crypto_hmac_sha256(struct str key, struct str bytes, uint8_t ret_mac[CRYPTO_HASH_BYTES])

@@ -21,6 +21,13 @@ FALLIBLE crypto_init(struct err *err);
 void crypto_keyed_hash(const uint8_t key[CRYPTO_KEY_BYTES], struct str text,
                        uint8_t ret_hash[CRYPTO_HASH_BYTES]);
 void crypto_sha256(struct str bytes, uint8_t ret_hash[CRYPTO_HASH_BYTES]);
+/* The same in pieces. */
+struct crypto_sha256 {
+    _Alignas(8) uint8_t state[128]; /* opaque, large enough for the library's state */
+};
+void crypto_sha256_begin(struct crypto_sha256 *hash);
+void crypto_sha256_put(struct crypto_sha256 *hash, struct str bytes);
+void crypto_sha256_end(struct crypto_sha256 *hash, uint8_t ret_hash[CRYPTO_HASH_BYTES]);
 void crypto_hmac_sha256(struct str key, struct str bytes, uint8_t ret_mac[CRYPTO_HASH_BYTES]);
 /* Constant time. */
 bool crypto_equal(const void *a, const void *b, size_t len);

@@ -51,6 +51,25 @@ static void test_sha256(void)
               "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
+/* However it is cut, also within a block. */
+static void test_sha256_in_pieces(void)
+{
+    static const char text[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+    uint8_t hash[CRYPTO_HASH_BYTES];
+
+    for (size_t cut = 0; cut < sizeof(text); cut++) {
+        struct crypto_sha256 state;
+
+        crypto_sha256_begin(&state);
+        crypto_sha256_put(&state, (struct str){text, cut});
+        crypto_sha256_put(&state, (struct str){0});
+        crypto_sha256_put(&state, (struct str){text + cut, sizeof(text) - 1 - cut});
+        crypto_sha256_end(&state, hash);
+        check_hex("pieces", hash,
+                  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    }
+}
+
 /* RFC 4231, cases 1, 2, 6. */
 static void test_hmac(void)
 {
@@ -337,6 +356,6 @@ static void test_init(void)
 }
 
 CHECK_MAIN(CHECK_TEST(test_init), CHECK_TEST(test_keyed_hash), CHECK_TEST(test_sha256),
-           CHECK_TEST(test_hmac), CHECK_TEST(test_small), CHECK_TEST(test_record),
-           CHECK_TEST(test_seal), CHECK_TEST(test_seal_limits), CHECK_TEST(test_keys),
-           CHECK_TEST(test_keys_refused))
+           CHECK_TEST(test_sha256_in_pieces), CHECK_TEST(test_hmac), CHECK_TEST(test_small),
+           CHECK_TEST(test_record), CHECK_TEST(test_seal), CHECK_TEST(test_seal_limits),
+           CHECK_TEST(test_keys), CHECK_TEST(test_keys_refused))
