@@ -27,7 +27,7 @@ struct request {
     const char *method;
     struct str path;  /* as sent, no query */
     struct str query; /* without '?' */
-    struct str tail;  /* what a route's trailing "*" matched */
+    struct str tail;  /* what a route's "*" matched */
     struct str body;  /* whole; memory or a mapped unlinked file */
     void *spool;      /* mapping of a large body, or NULL */
     size_t spool_len;
@@ -40,7 +40,8 @@ struct request {
     struct response rsp;
 };
 
-/* One route. The path may end in a single segment "*" (→ request.tail). */
+/* One route. A "*" in the path matches one segment or its end (→ request.tail, from the
+ * first "*" on). */
 struct route {
     const char *method;
     const char *path;

@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the dialect of a path and the route in it. Exact text, or a prefix and
- * one last segment; nothing is decoded. */
+/* Finds the dialect of a path and the route in it. Exact text, but for segments that
+ * a route leaves open; nothing is decoded. */
 #include "gateway/http/http_private.h"
 
 #include <string.h>
 
-/* Does the route's path match? Its last "*" takes one non-empty segment. */
+/* Does the route's path match? A "*" takes what is left of its segment, never nothing. */
 static bool path_matches(const char *pattern, struct str path, struct str *ret_tail)
 {
-    size_t fixed = strlen(pattern);
-    bool open = fixed > 0 && pattern[fixed - 1] == '*';
+    struct str rest = path;
 
-    if (!open) {
-        *ret_tail = (struct str){0};
-        return str_is(path, pattern);
+    *ret_tail = (struct str){0};
+    for (; *pattern != '\0'; pattern++) {
+        size_t len = 1;
+
+        if (rest.len == 0 || (*pattern != '*' && *pattern != rest.ptr[0]))
+            return false;
+        if (*pattern == '*') {
+            const char *slash = memchr(rest.ptr, '/', rest.len);
+
+            len = slash != NULL ? (size_t)(slash - rest.ptr) : rest.len;
+            if (len == 0)
+                return false;
+            if (ret_tail->ptr == NULL)
+                *ret_tail = rest;
+        }
+        rest = (struct str){rest.ptr + len, rest.len - len};
     }
-    fixed--;
-    if (path.len <= fixed || memcmp(path.ptr, pattern, fixed) != 0 ||
-        memchr(path.ptr + fixed, '/', path.len - fixed) != NULL)
-        return false;
-    *ret_tail = (struct str){path.ptr + fixed, path.len - fixed};
-    return true;
+    return rest.len == 0;
 }
 
 const struct dialect *router_dialect(const struct server_options *options,
