@@ -12,11 +12,22 @@ struct app; /* the use cases' world, opaque here; declared by gateway/app.h */
 struct mg_connection;
 struct dialect;
 
+/* A body that is read while it is sent, in pieces of at most 64 KiB. */
+struct response_stream {
+    /* Exactly len bytes from offset, or an error, which ends the connection: the client must
+     * not take half an answer for a whole one. May block on a disk. NULL: no stream. */
+    enum err_code (*read)(void *ctx, int64_t offset, char *dst, size_t len, struct err *err);
+    void (*close)(void *ctx); /* once, whatever became of the answer */
+    void *ctx;
+    int64_t offset, len; /* the part of it that is the body */
+};
+
 struct response {
-    int status;         /* 0 until set */
-    struct buf body;    /* JSON, or empty */
-    struct buf headers; /* extra lines "Name: value\r\n" */
-    bool close;         /* end the connection after this answer */
+    int status;                    /* 0 until set */
+    struct buf body;               /* JSON, or empty */
+    struct buf headers;            /* extra lines "Name: value\r\n" */
+    bool close;                    /* end the connection after this answer */
+    struct response_stream stream; /* in place of the body */
 };
 
 struct request {
@@ -132,5 +143,13 @@ const char *response_reason(int status);
 /* Adds one header line; name and value must not contain CR or LF (they are
  * dropped with the line if they do). A Content-Type replaces application/json. */
 void response_header(struct request *rq, const char *name, const char *value);
+
+/* stream.c ------------------------------------------------------------- */
+
+/* Answers with the stream, whose offset and len are those of the whole: all of it, the one
+ * range that the request asks for (206), nothing when it has those bytes already (304) or
+ * the range is beyond them (416). The tag is quoted, and the same only for the same bytes.
+ * Takes the stream over. Content-Type and caching are the handler's to say. */
+void stream_answer(struct request *rq, const char *tag, const struct response_stream *stream);
 
 #endif

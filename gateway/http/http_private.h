@@ -240,8 +240,31 @@ void request_log(const struct request *rq, const struct err *err);
 
 /* Lets the dialect say what went wrong. status 0: as the error table says. */
 void response_error(struct request *rq, const struct err *err, int status);
-/* Head and body in one write where they are small; false when the client is
- * gone. Decides whether the connection lives on. */
-bool response_send(struct request *rq);
+/* Head and body in one write where they are small; false when the client is gone, or the
+ * body's stream failed, with *err filled. Decides whether the connection lives on. */
+bool response_send(struct request *rq, struct err *err);
+
+/* range.c -------------------------------------------------------------- */
+
+/* Headers of a request, "" when absent, and what there is. */
+struct range_question {
+    struct str range, if_range, if_none_match;
+    struct str tag; /* quoted, strong */
+    int64_t size;
+};
+struct range_answer {
+    int status;          /* 200, 206, 304 or 416 */
+    int64_t offset, len; /* of the part that is sent */
+};
+/* Several ranges, other units and malformed ones are served whole, as RFC 9110 allows. */
+void range_decide(const struct range_question *question, struct range_answer *ret_answer);
+
+/* stream.c ------------------------------------------------------------- */
+
+/* Sends the body that is a stream, behind the head. False when it did not arrive whole; *err
+ * is filled when that was not the client's doing. */
+bool stream_send(struct request *rq, struct err *err);
+/* Gives back what the stream reads from; nothing when there is none. */
+void stream_close(struct request *rq);
 
 #endif

@@ -164,6 +164,7 @@ void request_fini(struct request *rq)
         connection_spool(rq->conn, NULL, 0);
         (void)munmap(rq->spool, rq->spool_len);
     }
+    stream_close(rq);
     buf_fini(&rq->rsp.body);
     buf_fini(&rq->rsp.headers);
     arena_fini(&rq->arena);
@@ -171,8 +172,10 @@ void request_fini(struct request *rq)
 
 void request_log(const struct request *rq, const struct err *err)
 {
-    /* a probe that hears "not ready" is no failure */
-    bool failed = rq->rsp.status >= 500 && rq->rsp.status != 505 && err->code != ERR_OK;
+    /* A probe that hears "not ready" is no failure; an answer that began well and could not
+     * be ended is one. */
+    bool failed = err->code != ERR_OK && rq->rsp.status != 505 &&
+                  (rq->rsp.status >= 500 || rq->rsp.status < 400);
     struct str path = rq->path;
 
     if (path.len > LOG_PATH_MAX)

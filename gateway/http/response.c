@@ -104,6 +104,11 @@ static bool has_content_type(const struct request *rq)
     return false;
 }
 
+static size_t body_len(const struct response *rsp)
+{
+    return rsp->stream.read != NULL ? (size_t)rsp->stream.len : rsp->body.len;
+}
+
 /* Writes the head; its length, or 0 when it does not fit. */
 static size_t put_head(const struct request *rq, bool keep, char *dst, size_t size)
 {
@@ -113,7 +118,7 @@ static size_t put_head(const struct request *rq, bool keep, char *dst, size_t si
     int len;
 
     if (!no_body)
-        (void)snprintf(length, sizeof(length), "Content-Length: %zu\r\n", rsp->body.len);
+        (void)snprintf(length, sizeof(length), "Content-Length: %zu\r\n", body_len(rsp));
     len = snprintf(dst, size,
                    "HTTP/1.1 %d %s\r\nDate: %s\r\n%s%sX-Request-Id: %s\r\n%s%s%s%s"
                    "Connection: %s\r\n\r\n",
@@ -132,8 +137,24 @@ static bool write_all(struct mg_connection *conn, const char *bytes, size_t len)
     return len == 0 || mg_write(conn, bytes, len) == (int)len;
 }
 
+/* The head, and the body that is in memory, where it is small in one write. */
+static bool send_bytes(struct request *rq, struct str head, struct str body)
+{
+    char *whole = NULL;
+
+    if (body.len > 0 && body.len <= ONE_WRITE_MAX)
+        whole = arena_alloc(&rq->arena, head.len + body.len);
+    if (whole == NULL)
+        return write_all(rq->conn, head.ptr, head.len) &&
+               write_all(rq->conn, body.ptr, body.len);
+    memcpy(whole, head.ptr, head.len);
+    memcpy(whole + head.len, body.ptr, body.len);
+    return write_all(rq->conn, whole, head.len + body.len);
+}
+
 void response_error(struct request *rq, const struct err *err, int status)
 {
+    stream_close(rq);
     buf_reset(&rq->rsp.body);
     rq->rsp.status = status;
     rq->dialect->put_error(rq, err);
@@ -143,31 +164,23 @@ void response_error(struct request *rq, const struct err *err, int status)
         rq->rsp.status = err_http_status(err->code);
 }
 
-bool response_send(struct request *rq)
+bool response_send(struct request *rq, struct err *err)
 {
     struct response *rsp = &rq->rsp;
     char head[HEAD_MAX];
     bool keep = !rsp->close && client_keeps(rq) && !connection_low(rq->conn);
     bool no_body = rsp->status == 204 || rsp->status == 304 || strcmp(rq->method, "HEAD") == 0;
+    bool streamed = !no_body && rsp->stream.read != NULL;
+    struct str body = no_body || streamed ? (struct str){0} : buf_str(&rsp->body);
     size_t head_len = put_head(rq, keep, head, sizeof(head));
-    size_t body_len = no_body ? 0 : rsp->body.len;
-    char *whole = NULL;
 
     ASSERT(head_len > 0);
     rsp->close = !keep;
     if (!keep)
         mg_disable_keep_alive(rq->conn);
-    if (body_len > 0 && body_len <= ONE_WRITE_MAX)
-        whole = arena_alloc(&rq->arena, head_len + body_len);
-    if (whole == NULL) {
-        if (write_all(rq->conn, head, head_len) && write_all(rq->conn, rsp->body.ptr, body_len))
-            return true;
-    } else {
-        memcpy(whole, head, head_len);
-        memcpy(whole + head_len, rsp->body.ptr, body_len);
-        if (write_all(rq->conn, whole, head_len + body_len))
-            return true;
-    }
+    if (send_bytes(rq, (struct str){head, head_len}, body) &&
+        (!streamed || stream_send(rq, err)))
+        return true;
     /* half an answer must not be taken for the start of another one */
     mg_disable_keep_alive(rq->conn);
     return false;

@@ -125,7 +125,7 @@ int serve_request(struct mg_connection *conn)
     pending = body_pending(&rq);
     if (pending || atomic_load(&server->leaving))
         rq.rsp.close = true;
-    if (!response_send(&rq))
+    if (!response_send(&rq, &err))
         pending = false;
     request_log(&rq, &err);
     if (admitted)
@@ -160,7 +160,7 @@ int serve_engine_error(struct mg_connection *conn, int status, const char *text)
         (void)err_set(&err, ERR_INVALID, "the request is not well-formed HTTP/1.1");
     }
     response_error(&rq, &err, status);
-    (void)response_send(&rq);
+    (void)response_send(&rq, &err);
     request_log(&rq, &err);
     if (status == 431)
         body_discard(&rq); /* the rest of the head is still coming */
