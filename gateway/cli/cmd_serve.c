@@ -3,6 +3,7 @@
  * apart in an order that loses nothing. */
 #include "gateway/cli/cli.h"
 
+#include "assetlib/link.h"
 #include "base/net/guard.h"
 #include "gateway/admin/admin.h"
 #include "gateway/app.h"
@@ -60,6 +61,8 @@ static enum err_code open_store(struct gateway *gateway, const struct cli_ctx *c
                                  .clock_us = gateway->config.clock_us};
 
     TRY(crypto_keys_load(ctx->keys_dir, &gateway->keys, err));
+    link_key(gateway->keys.master, gateway->app.link_key);
+    TRY(blob_disk_open(ctx->data_dir, &gateway->app.blobs, err));
     if (!db_is_server(ctx->database)) {
         TRY(cli_run_home(ctx->database, gateway->home, sizeof(gateway->home), err));
         TRY(dir_lock_take(gateway->home, &gateway->lock, err));
@@ -97,7 +100,8 @@ static enum err_code check_callback(void *self, int64_t tenant_id, struct str ur
 
 static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, struct err *err)
 {
-    static const struct dialect *const dialects[] = {&tenant_api_dialect, &ark_dialect};
+    static const struct dialect *const dialects[] = {&tenant_api_dialect, &files_dialect,
+                                                     &ark_dialect};
     const struct net_options net_options = {0};
     const struct net_resolver_options resolver_options = {
         .overrides = str_from(gateway->config.resolve)};
@@ -242,6 +246,8 @@ static void take_apart(struct gateway *gateway)
     server_stop(&gateway->server);
     ark_close(&gateway->ark);
     net_close(&gateway->net);
+    blob_close_store(&gateway->app.blobs);
+    crypto_wipe(gateway->app.link_key, sizeof(gateway->app.link_key));
     auth_close(&gateway->app.auth);
     waiting_close(&gateway->app.tasks.waiting);
     price_memory_close(&gateway->prices);

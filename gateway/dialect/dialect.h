@@ -10,6 +10,11 @@
 /* Also answers for paths that no dialect owns. */
 extern const struct dialect ark_dialect;
 
+/* files.c: blobs behind signed links, below /files ------------------------------ */
+
+/* On the public listener alone, for GET and HEAD; asks for no credential but the link. */
+extern const struct dialect files_dialect;
+
 /* credential.c: what dialects share about the head of a request ----------------- */
 
 /* The token of "Authorization: Bearer …"; ERR_UNAUTHORIZED unless there is exactly

@@ -55,6 +55,7 @@ ASKS = {
     "listTasks": by_filter,
     "getTask": by_path,
     "deleteTask": by_path_with_body,
+    "getFile": by_path,  # what a link opens: tests/edge/test_files.py
 }
 
 
