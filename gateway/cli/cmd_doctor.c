@@ -3,6 +3,7 @@
  * Opens everything itself and goes on when a part is broken; changes nothing. */
 #include "gateway/cli/cli.h"
 
+#include "assetlib/blob.h"
 #include "gateway/task/task.h"
 #include "tenancy/tenancy.h"
 
@@ -16,9 +17,11 @@
 #include <unistd.h>
 
 enum {
-    STRAYS_MAX = 1000,  /* as long as the longest page of a list */
-    FREE_MIN_MIB = 256, /* a write-ahead log at its largest, and a backup's worth */
-    OPEN_MAX_HOURS = 72 /* Ark's longest execution_expires_after */
+    STRAYS_MAX = 1000,   /* as long as the longest page of a list */
+    FREE_MIN_MIB = 256,  /* a write-ahead log at its largest, and a backup's worth */
+    OPEN_MAX_HOURS = 72, /* Ark's longest execution_expires_after */
+    HASH_MAX = 1 << 30,  /* bytes of blobs, unless all are asked for: seconds */
+    BLOBS_SHOWN_MAX = 20 /* damaged ones, by name; a broken disk has thousands */
 };
 static const struct str shipped_book = {"ark-cny", 7}; /* the one that ships */
 #define HOUR_US (INT64_C(3600) * 1000000)
@@ -98,6 +101,57 @@ static void check_disk(struct checks *checks, const char *dir)
 
     add(checks, "disk", mib < FREE_MIN_MIB ? STATUS_WARN : STATUS_OK, "%" PRIu64 " MiB free",
         mib);
+}
+
+/* ---- what was stored -------------------------------------------------------------- */
+
+struct blob_survey {
+    struct checks *checks;
+    struct blob_store *store;
+    int64_t hash_max; /* bytes */
+    int64_t count, bytes, hashed_bytes, damaged;
+};
+
+static FALLIBLE look_at_blob(const struct blob_entry *entry, void *ctx, struct err *err)
+{
+    struct blob_survey *survey = ctx;
+    enum err_code rc;
+
+    survey->count++;
+    survey->bytes += entry->size;
+    if (entry->size > survey->hash_max - survey->hashed_bytes)
+        return ERR_OK;
+    survey->hashed_bytes += entry->size;
+    rc = blob_check(survey->store, &entry->id, err);
+    /* one that is gone by now was removed by the gateway */
+    if (rc != ERR_OK && rc != ERR_NOT_FOUND && ++survey->damaged <= BLOBS_SHOWN_MAX)
+        add_err(survey->checks, "blob", err);
+    return ERR_OK;
+}
+
+static void check_blobs(struct checks *checks, const char *dir, bool all)
+{
+    CLEANUP(blob_close_store) struct blob_store *store = NULL;
+    struct blob_survey survey = {.checks = checks, .hash_max = all ? INT64_MAX : HASH_MAX};
+    struct err err = {0};
+
+    if (blob_disk_open(dir, &store, &err) != ERR_OK) {
+        add_err(checks, "blobs", &err);
+        return;
+    }
+    survey.store = store;
+    if (blob_each(store, look_at_blob, &survey, &err) != ERR_OK)
+        add_err(checks, "blobs", &err);
+    else if (survey.damaged > 0)
+        add(checks, "blobs", STATUS_FAIL, "%" PRId64 " of %" PRId64 " are damaged",
+            survey.damaged, survey.count);
+    else if (survey.count == 0)
+        add(checks, "blobs", STATUS_OK, "there is none");
+    else
+        add(checks, "blobs", STATUS_OK,
+            "%" PRId64 " of %" PRId64 " MiB; %" PRId64 " MiB were hashed again%s", survey.count,
+            survey.bytes >> 20, survey.hashed_bytes >> 20,
+            survey.hashed_bytes < survey.bytes ? ", --blobs does all" : "");
 }
 
 /* ---- what the database says ------------------------------------------------------- */
@@ -329,6 +383,7 @@ static FALLIBLE run(struct cli_ctx *ctx, struct err *err)
     check_keys(&checks, ctx->keys_dir, made ? &survey : NULL);
     check_folder(&checks, ctx->data_dir);
     check_disk(&checks, ctx->data_dir);
+    check_blobs(&checks, ctx->data_dir, cli_flag(ctx, "blobs"));
     if (made) {
         check_upstreams(&checks, &survey);
         check_tools(&checks, &survey);
@@ -341,8 +396,13 @@ static FALLIBLE run(struct cli_ctx *ctx, struct err *err)
     return ERR_OK;
 }
 
+static const struct cli_option options[] = {
+    {"blobs", CLI_FLAG, "", "hash all stored files again, however many there are"},
+};
+
 const struct command cmd_doctor[] = {
     {"doctor", CLI_ALONE, 0, 0, "",
-     "Checks files, keys, database and open matters; exit 1 when one is broken.", NULL, 0, run},
+     "Checks files, keys, database and open matters; exit 1 when one is broken.", options,
+     COUNT_OF(options), run},
     {.name = NULL},
 };

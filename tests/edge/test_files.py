@@ -175,6 +175,33 @@ def test_lost_bytes(ctx):
     ctx.equal("gone", get(inst, target).status, 404)
 
 
+def test_doctor(ctx):
+    """Says what is damaged, and that exit status is 1 then."""
+    inst = ctx.bare()
+    inst.cli("tenant", "add", "acme", "--credit", "1")
+
+    def doctor(*options, status=0):
+        items = inst.cli_json("doctor", *options, status=status)["items"]
+        return [(item["check"], item["status"], item["detail"]) for item in items if item["check"].startswith("blob")]
+    ctx.equal("none", doctor(), [("blobs", "ok", "there is none")])
+    ctx.equal("nothing was made", os.path.exists(os.path.join(inst.data, "blobs")), False)
+    path = put(inst, b"a" * 3 * MIB)
+    put(inst, SMALL)
+    ctx.equal("sound", doctor(), [("blobs", "ok", "2 of 3 MiB; 3 MiB were hashed again")])
+    with open(path, "r+b") as file:
+        file.seek(2 * MIB)
+        file.write(b"b")
+    digest = hashlib.sha256(b"a" * 3 * MIB).hexdigest()
+    bad = [("blob", "fail", f"blob {digest} of tenant {tenant_id(inst)} is not what its name says"),
+           ("blobs", "fail", "1 of 2 are damaged")]
+    ctx.equal("damaged", doctor(status=1), bad)
+    with open(path, "r+b") as file:  # one that is larger than what is hashed unasked
+        file.truncate((1 << 30) + MIB)
+    seen = doctor()
+    ctx.true("too large to be looked at", seen[0][1] == "ok" and seen[0][2].endswith(", --blobs does all"), seen)
+    ctx.equal("unless it is asked for", doctor("--blobs", status=1), bad)
+
+
 def memory_kib(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         return int(next(line for line in file if line.startswith("VmRSS")).split()[1])
