@@ -140,6 +140,14 @@ struct str buf_str(const struct buf *buf);
 /* ERR_TOO_LARGE when an append did not fit, else ERR_OK. */
 FALLIBLE buf_check(const struct buf *buf, struct err *err);
 
+/* text.c --------------------------------------------------------------- */
+
+/* How many code points a UTF-8 text has, and whether a control character is among them. */
+size_t text_points(struct str text, bool *ret_controls);
+/* Appends the text composed and without case (Unicode's full folding), so that texts which
+ * differ by that alone become the same; at most three times as long. text is UTF-8. */
+FALLIBLE text_fold(struct str text, struct buf *ret_folded, struct err *err);
+
 /* arena.c -------------------------------------------------------------- */
 
 /* Memory of one request or job. Freed as a whole; capped, so a client cannot

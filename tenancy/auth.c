@@ -45,6 +45,7 @@ struct lookup {
     const uint8_t *hash; /* input */
     struct token token;
     struct tenant tenant; /* suspended and book */
+    struct tenant_settings settings;
     int64_t version;
 };
 
@@ -52,6 +53,7 @@ struct signer_lookup {
     struct str id; /* input */
     struct access_key key;
     struct tenant tenant; /* suspended and book */
+    struct tenant_settings settings;
     struct buf sealed;
     int64_t version;
 };
@@ -61,7 +63,8 @@ static enum err_code lookup_read(struct db_conn *conn, void *ctx, struct err *er
     struct lookup *lookup = ctx;
 
     TRY(settings_version(conn, &lookup->version, err));
-    return token_repo_by_hash(conn, lookup->hash, &lookup->token, &lookup->tenant, err);
+    TRY(token_repo_by_hash(conn, lookup->hash, &lookup->token, &lookup->tenant, err));
+    return tenant_setting_load(conn, lookup->token.tenant_id, &lookup->settings, err);
 }
 
 static enum err_code signer_read(struct db_conn *conn, void *ctx, struct err *err)
@@ -70,8 +73,9 @@ static enum err_code signer_read(struct db_conn *conn, void *ctx, struct err *er
 
     buf_reset(&lookup->sealed); /* it may run twice */
     TRY(settings_version(conn, &lookup->version, err));
-    return access_key_repo_signer(conn, lookup->id, &lookup->key, &lookup->tenant,
-                                  &lookup->sealed, err);
+    TRY(access_key_repo_signer(conn, lookup->id, &lookup->key, &lookup->tenant,
+                               &lookup->sealed, err));
+    return tenant_setting_load(conn, lookup->key.tenant_id, &lookup->settings, err);
 }
 
 static struct str key_text(const uint8_t key[CRYPTO_KEY_BYTES])
@@ -195,6 +199,7 @@ static enum err_code token_load(struct auth *auth, const uint8_t hash[CRYPTO_HAS
     scope->own_only = token->own_only;
     scope->suspended = lookup.tenant.suspended;
     scope->expires_us = token->expires_us;
+    scope->settings = lookup.settings;
     memcpy(scope->book, lookup.tenant.book, sizeof(scope->book));
     memcpy(scope->tenant_name, token->tenant_name, sizeof(scope->tenant_name));
     memcpy(scope->token_id, token->id, sizeof(scope->token_id));
@@ -225,6 +230,7 @@ static enum err_code signer_load(struct auth *auth, const struct sign_v4 *sign,
     scope->tenant_id = key->tenant_id;
     scope->own_only = key->own_only;
     scope->suspended = lookup->tenant.suspended;
+    scope->settings = lookup->settings;
     memcpy(scope->book, lookup->tenant.book, sizeof(scope->book));
     memcpy(scope->tenant_name, key->tenant_name, sizeof(scope->tenant_name));
     memcpy(scope->token_id, key->id, sizeof(key->id));

@@ -61,6 +61,15 @@ FALLIBLE audit_repo_each(struct db_conn *conn, int64_t from, int limit,
                                                 struct err *err),
                          void *ctx, struct err *err);
 
+/* tenant_setting_repo.c ------------------------------------------------- */
+
+FALLIBLE tenant_setting_repo_put(struct db_conn *conn, int64_t tenant_id, struct str name,
+                                 struct str value, struct err *err);
+FALLIBLE tenant_setting_repo_each(struct db_conn *conn, int64_t tenant_id,
+                                  enum err_code (*visit)(struct str name, struct str value,
+                                                         void *ctx, struct err *err),
+                                  void *ctx, struct err *err);
+
 /* tenant_repo.c -------------------------------------------------------- */
 
 /* Sets tenant->id; ERR_CONFLICT when the name is taken. */

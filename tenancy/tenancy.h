@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "base/crypto.h"
+#include "base/json.h"
 #include "base/store/store.h"
 
 enum {
@@ -21,6 +22,13 @@ enum {
     MODEL_NAME_MAX = 128
 };
 
+/* What an operator says of one tenant; all are numbers, a switch is 0 or 1. */
+struct tenant_settings {
+    int64_t assets_off;               /* assets=off: no action on groups and assets */
+    int64_t library;                  /* media_source=library: inputs from the library alone */
+    int64_t asset_count, asset_bytes; /* the most of both; failed assets do not count */
+};
+
 /* Whose rows a statement may touch. Filled by auth_token or auth_signed, or by the
  * command line for an operator acting on one tenant. */
 struct scope {
@@ -32,6 +40,7 @@ struct scope {
     bool suspended;                  /* reads work, creates are refused */
     char book[TENANT_BOOK_MAX + 1];  /* whose prices creates have; "" for an operator */
     int64_t expires_us;              /* 0: never */
+    struct tenant_settings settings; /* of the tenant; zero for an operator */
 };
 
 /* tenant.c ------------------------------------------------------------- */
@@ -69,6 +78,25 @@ FALLIBLE tenant_each(struct db_conn *conn, int64_t after, int limit,
                      enum err_code (*visit)(const struct tenant *tenant, void *ctx,
                                             struct err *err),
                      void *ctx, struct err *err);
+
+/* tenant_setting.c ----------------------------------------------------- */
+
+/* ERR_NOT_FOUND: no such setting. ERR_INVALID names it. */
+FALLIBLE tenant_setting_set(struct db_conn *conn, const char *actor, int64_t now_us,
+                            const struct tenant *tenant, struct str name, struct str value,
+                            struct err *err);
+FALLIBLE tenant_setting_load(struct db_conn *conn, int64_t tenant_id,
+                             struct tenant_settings *ret_settings, struct err *err);
+/* As members of the object that is being written. */
+void tenant_setting_put(const struct tenant_settings *settings, struct json_out *out);
+
+/* asset_policy.c ------------------------------------------------------- */
+
+/* ERR_ACTION_REFUSED for actions that begin with Update or Delete, in any case. */
+FALLIBLE asset_policy_action(struct str action, struct err *err);
+/* ERR_MODERATION_SKIP when a member called strategy, at any depth below one called
+ * moderation, both in any case, is Skip: in any case, with white space around it. */
+FALLIBLE asset_policy_moderation(const struct json_doc *doc, struct err *err);
 
 /* token.c -------------------------------------------------------------- */
 

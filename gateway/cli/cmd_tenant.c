@@ -8,14 +8,16 @@
 
 struct tenant_view {
     struct tenant tenant;
+    struct tenant_settings settings;
     struct ledger_account account;
 };
 
-static enum err_code load_account(struct db_conn *conn, struct tenant_view *view,
+static enum err_code load_view(struct db_conn *conn, struct tenant_view *view,
                                   struct err *err)
 {
     struct scope scope = {.tenant_id = view->tenant.id};
 
+    TRY(tenant_setting_load(conn, view->tenant.id, &view->settings, err));
     return ledger_account(conn, &scope, &view->account, err);
 }
 
@@ -34,6 +36,7 @@ static void put_tenant(struct cli_ctx *ctx, const struct tenant_view *view)
     cli_put_amount(ctx->out, "available", view->account.available_nano);
     cli_put_amount(ctx->out, "held", view->account.held_nano);
     cli_put_amount(ctx->out, "charged", view->account.charged_nano);
+    tenant_setting_put(&view->settings, ctx->out);
     json_put_text(ctx->out, "created_at", str_from(when));
     json_close_object(ctx->out);
 }
@@ -108,7 +111,7 @@ static enum err_code add(struct db_conn *conn, void *closure, struct err *err)
                         STR("tenant-add"), STR("first credit"), &adding->view.account, &seq,
                         err));
     TRY(audit_account(conn, adding, err));
-    return load_account(conn, &adding->view, err);
+    return load_view(conn, &adding->view, err);
 }
 
 static enum err_code amount_option(const struct cli_ctx *ctx, const char *name,
@@ -147,7 +150,7 @@ static enum err_code show(struct db_conn *conn, void *closure, struct err *err)
     struct showing *showing = closure;
 
     TRY(tenant_find(conn, showing->name, &showing->view.tenant, err));
-    return load_account(conn, &showing->view, err);
+    return load_view(conn, &showing->view, err);
 }
 
 static enum err_code run_show(struct cli_ctx *ctx, struct err *err)
@@ -182,7 +185,7 @@ static enum err_code list(struct db_conn *conn, void *closure, struct err *err)
     listing->count = 0;
     TRY(tenant_each(conn, listing->after, listing->limit, take_tenant, listing, err));
     for (size_t i = 0; i < listing->count; i++)
-        TRY(load_account(conn, &listing->views[i], err));
+        TRY(load_view(conn, &listing->views[i], err));
     return ERR_OK;
 }
 
@@ -269,11 +272,11 @@ static enum err_code set(struct db_conn *conn, void *closure, struct err *err)
         else if (str_is(key, "book"))
             TRY(set_book(conn, change, str_from(equals + 1), err));
         else
-            return err_set(err, ERR_USAGE, "a tenant has no setting %.*s (credit_line, book)",
-                           (int)key.len, key.ptr);
+            TRY(tenant_setting_set(conn, change->ctx->actor, change->ctx->now_us,
+                                   &change->view.tenant, key, str_from(equals + 1), err));
     }
     TRY(tenant_find(conn, str_from(line->args[0]), &change->view.tenant, err));
-    return load_account(conn, &change->view, err);
+    return load_view(conn, &change->view, err);
 }
 
 static enum err_code run_set(struct cli_ctx *ctx, struct err *err)
@@ -294,7 +297,7 @@ static enum err_code suspend(struct db_conn *conn, void *closure, struct err *er
 
     TRY(tenant_suspend(conn, ctx->actor, ctx->now_us, name, suspended, err));
     TRY(tenant_find(conn, name, &change->view.tenant, err));
-    return load_account(conn, &change->view, err);
+    return load_view(conn, &change->view, err);
 }
 
 static enum err_code run_suspend(struct cli_ctx *ctx, struct err *err)
@@ -323,7 +326,7 @@ const struct command cmd_tenant[] = {
     {"tenant list", CLI_READ, 0, 0, "", "List tenants with their balances.", list_options,
      COUNT_OF(list_options), run_list},
     {"tenant show", CLI_READ, 1, 1, "NAME", "Show one tenant.", NULL, 0, run_show},
-    {"tenant set", CLI_WRITE, 2, CLI_ARGS_MAX, "NAME KEY=VALUE…", "Change credit_line or book.",
+    {"tenant set", CLI_WRITE, 2, CLI_ARGS_MAX, "NAME KEY=VALUE…", "Change credit_line, book or a setting.",
      NULL, 0, run_set},
     {"tenant suspend", CLI_WRITE, 1, 1, "NAME", "Refuse its creates; reads still work.", NULL,
      0, run_suspend},

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Groups and assets of tenants: the rows, the limits, and the job that fetches, checks and
+ * keeps what an asset's URL leads to. Knows neither wire formats nor tasks nor prices. */
+#ifndef ARKGATE_ASSETLIB_H
+#define ARKGATE_ASSETLIB_H
+
+#include "base/base.h"
+#include "base/crypto.h"
+#include "base/store/store.h"
+#include "tenancy/tenancy.h"
+
+enum {
+    ASSET_ID_MAX = 31,      /* "asset-YYYYMMDDhhmmss-" and 10 */
+    ASSET_NAME_POINTS = 64, /* Ark's limits, in code points */
+    ASSET_DESCRIPTION_POINTS = 300,
+    ASSET_NAME_BYTES = ASSET_NAME_POINTS * 4,
+    ASSET_DESCRIPTION_BYTES = ASSET_DESCRIPTION_POINTS * 4,
+    ASSET_PROJECT_MAX = 64, /* Volcengine's limit on a project's name */
+    ASSET_URL_MAX = 8000,   /* as the guard's; signed links are about 600 */
+    ASSET_PAGE_MAX = 100,   /* Ark's PageSize */
+    ASSET_FILTER_GROUPS_MAX = 100,
+    ASSET_ERROR_CODE_MAX = 63,
+    ASSET_ERROR_TEXT_MAX = 255
+};
+
+enum asset_type { ASSET_IMAGE, ASSET_VIDEO, ASSET_AUDIO, ASSET_TYPE_COUNT };
+enum asset_status { ASSET_PROCESSING, ASSET_ACTIVE, ASSET_FAILED, ASSET_STATUS_COUNT };
+
+/* "Image", "Processing": as rows and Ark's API have them. */
+const char *asset_type_name(enum asset_type type);
+bool asset_type_parse(struct str name, enum asset_type *ret_type);
+const char *asset_status_name(enum asset_status status);
+bool asset_status_parse(struct str name, enum asset_status *ret_status);
+
+struct asset_group {
+    char id[ASSET_ID_MAX + 1];
+    char identity[TOKEN_ID_MAX + 1]; /* who made it */
+    char name[ASSET_NAME_BYTES + 1];
+    char description[ASSET_DESCRIPTION_BYTES + 1];
+    char project[ASSET_PROJECT_MAX + 1];
+    int64_t created_us;
+};
+
+struct asset {
+    char id[ASSET_ID_MAX + 1];
+    char identity[TOKEN_ID_MAX + 1];
+    char group_id[ASSET_ID_MAX + 1];
+    enum asset_type type;
+    enum asset_status status;
+    char name[ASSET_NAME_BYTES + 1];
+    char project[ASSET_PROJECT_MAX + 1];
+    char error_code[ASSET_ERROR_CODE_MAX + 1], error_message[ASSET_ERROR_TEXT_MAX + 1];
+    int64_t bytes; /* of the file; while processing, the most that it may have */
+    bool has_hash, has_thumbnail;
+    uint8_t hash[CRYPTO_HASH_BYTES], thumbnail[CRYPTO_HASH_BYTES];
+    char format[16], codec[32];
+    int64_t width, height, fps_milli, duration_ms, channels; /* 0: it has none */
+    int64_t created_us, updated_us;
+};
+
+struct asset_library {
+    struct db *db;
+    int64_t bytes_max[ASSET_TYPE_COUNT]; /* of one file */
+    int64_t request_keep_us;             /* how long a repeated request is known: 24 h */
+    void (*wake)(void *ctx);             /* an asset waits to be fetched; NULL: nobody asks */
+    void *wake_ctx;
+};
+
+/* What makes two requests the same one. */
+struct asset_request {
+    struct str key;       /* the caller's own; the same with another body is ERR_KEY_REUSED */
+    struct str signature; /* of a signed request, which none else can have */
+    struct str call;      /* the number that a client gives a call and its repetitions */
+    uint8_t body_hash[CRYPTO_HASH_BYTES]; /* of action and body */
+};
+struct asset_created {
+    char id[ASSET_ID_MAX + 1];
+    bool replayed; /* by an earlier request: nothing was made now */
+};
+
+/* group.c -------------------------------------------------------------- */
+
+struct asset_group_draft {
+    struct str name, description, project;
+};
+/* Texts are UTF-8 and within the limits above. */
+FALLIBLE group_create(struct asset_library *library, const struct scope *scope,
+                      const struct asset_group_draft *draft,
+                      const struct asset_request *request, struct asset_created *ret_created,
+                      struct err *err);
+/* project empty: whichever. ERR_GROUP_UNKNOWN, also when it is out of the scope. */
+FALLIBLE group_get(struct asset_library *library, const struct scope *scope, struct str id,
+                   struct str project, struct asset_group *ret_group, struct err *err);
+
+/* asset.c -------------------------------------------------------------- */
+
+struct asset_draft {
+    struct str group_id, url, name;
+    struct str project; /* empty: the group's */
+    enum asset_type type;
+};
+/* It is processing from then on. ERR_GROUP_UNKNOWN; ERR_INVALID naming ProjectName when it
+ * is not the group's; ERR_QUOTA when the tenant may have no more, by number or bytes, what
+ * is processing counted with the most that it may have. */
+FALLIBLE asset_create(struct asset_library *library, const struct scope *scope,
+                      const struct asset_draft *draft, const struct asset_request *request,
+                      struct asset_created *ret_created, struct err *err);
+/* project empty: whichever. ERR_ASSET_UNKNOWN, also when it is out of the scope. */
+FALLIBLE asset_get(struct asset_library *library, const struct scope *scope, struct str id,
+                   struct str project, struct asset *ret_asset, struct err *err);
+
+/* browse.c: lists ------------------------------------------------------- */
+
+enum asset_sort { ASSET_SORT_CREATED, ASSET_SORT_UPDATED, ASSET_SORT_GROUP, ASSET_SORT_COUNT };
+struct asset_filter {
+    struct str name; /* part of the name, in any case; empty: all */
+    const struct str *groups;
+    size_t group_count; /* 0: all; at most ASSET_FILTER_GROUPS_MAX */
+    bool has_status, status[ASSET_STATUS_COUNT];
+    struct str project; /* empty: all */
+    enum asset_sort sort;
+    bool ascending;
+    int64_t page; /* from 1 */
+    int64_t page_size;
+};
+/* Both are of one snapshot: first the total, then each of the page. */
+struct asset_reader {
+    enum err_code (*total)(int64_t total, void *ctx, struct err *err);
+    enum err_code (*asset)(const struct asset *asset, void *ctx, struct err *err);
+    enum err_code (*group)(const struct asset_group *group, void *ctx, struct err *err);
+    void *ctx;
+};
+FALLIBLE browse_groups(struct asset_library *library, const struct scope *scope,
+                       const struct asset_filter *filter, const struct asset_reader *reader,
+                       struct err *err);
+FALLIBLE browse_assets(struct asset_library *library, const struct scope *scope,
+                       const struct asset_filter *filter, const struct asset_reader *reader,
+                       struct err *err);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows behind assetlib.h, for the files of this folder. All statements stay within the
+ * scope's tenant unless they say why not. */
+#ifndef ARKGATE_ASSETLIB_ROWS_H
+#define ARKGATE_ASSETLIB_ROWS_H
+
+#include "assetlib/assetlib.h"
+
+/* group_repo.c --------------------------------------------------------- */
+
+/* folded: the name without case. */
+FALLIBLE group_repo_insert(struct db_conn *conn, const struct scope *scope,
+                           const struct asset_group *group, struct str folded, struct err *err);
+/* One more of those that lists count. */
+FALLIBLE group_repo_count(struct db_conn *conn, const struct scope *scope,
+                          const struct asset_group *group, struct err *err);
+/* project empty: whichever. ERR_GROUP_UNKNOWN. */
+FALLIBLE group_repo_get(struct db_conn *conn, const struct scope *scope, struct str id,
+                        struct str project, struct asset_group *ret_group, struct err *err);
+
+/* asset_repo.c --------------------------------------------------------- */
+
+FALLIBLE asset_repo_insert(struct db_conn *conn, const struct scope *scope,
+                           const struct asset *asset, struct str folded, struct err *err);
+/* Adds to the counts of its group and of all groups, by its status. */
+FALLIBLE asset_repo_count(struct db_conn *conn, const struct scope *scope,
+                          const struct asset *asset, int64_t number, int64_t bytes,
+                          struct err *err);
+/* What counts against the tenant's limits: all but failed ones. */
+FALLIBLE asset_repo_usage(struct db_conn *conn, const struct scope *scope, int64_t *ret_count,
+                          int64_t *ret_bytes, struct err *err);
+/* project empty: whichever. ERR_ASSET_UNKNOWN. */
+FALLIBLE asset_repo_get(struct db_conn *conn, const struct scope *scope, struct str id,
+                        struct str project, struct asset *ret_asset, struct err *err);
+/* From processing to what the asset says now; ERR_CONFLICT when it is not processing. */
+FALLIBLE asset_repo_finish(struct db_conn *conn, const struct scope *scope,
+                           const struct asset *asset, struct err *err);
+/* For the statements of this folder: the columns of an asset in a fixed order. */
+#define ASSET_COLUMNS                                                                        \
+    "id, identity, group_id, type, status, name, project, error_code, error_message, bytes," \
+    " hash, thumbnail, format, codec, width, height, fps_milli, duration_ms, channels,"      \
+    " created_us, updated_us"
+void asset_repo_read(struct db_stmt *stmt, struct asset *ret_asset);
+#define GROUP_COLUMNS "id, identity, name, description, project, created_us"
+void group_repo_read(struct db_stmt *stmt, struct asset_group *ret_group);
+
+/* browse_repo.c -------------------------------------------------------- */
+
+/* A filter as statements take it. */
+struct browse {
+    const struct asset_filter *filter;
+    struct str name;   /* LIKE's pattern, folded; empty: all */
+    struct str groups; /* ",group-1,group-2,"; empty: all */
+    int64_t offset;
+};
+FALLIBLE browse_repo_count_groups(struct db_conn *conn, const struct scope *scope,
+                                  const struct browse *browse, int64_t *ret_total,
+                                  struct err *err);
+FALLIBLE browse_repo_groups(struct db_conn *conn, const struct scope *scope,
+                            const struct browse *browse, const struct asset_reader *reader,
+                            struct err *err);
+FALLIBLE browse_repo_count_assets(struct db_conn *conn, const struct scope *scope,
+                                  const struct browse *browse, int64_t *ret_total,
+                                  struct err *err);
+FALLIBLE browse_repo_assets(struct db_conn *conn, const struct scope *scope,
+                            const struct browse *browse, const struct asset_reader *reader,
+                            struct err *err);
+
+/* request_repo.c ------------------------------------------------------- */
+
+/* What a request of this name made, if that is not older. */
+FALLIBLE request_repo_find(struct db_conn *conn, const struct scope *scope, struct str name,
+                           int64_t not_before_us, bool *ret_found,
+                           char ret_id[ASSET_ID_MAX + 1],
+                           uint8_t ret_body_hash[CRYPTO_HASH_BYTES], struct err *err);
+/* An older row of the name gives way. */
+FALLIBLE request_repo_put(struct db_conn *conn, const struct scope *scope, struct str name,
+                          struct str id, const uint8_t body_hash[CRYPTO_HASH_BYTES],
+                          int64_t now_us, struct err *err);
+/* Drops at most max rows that are older. */
+FALLIBLE request_repo_sweep(struct db_conn *conn, int64_t before_us, int64_t max,
+                            int64_t *ret_count, struct err *err);
+
+/* ingest_repo.c -------------------------------------------------------- */
+
+/* One file to be fetched. */
+struct ingest_row {
+    int64_t tenant_id;
+    char asset_id[ASSET_ID_MAX + 1];
+    char url[ASSET_URL_MAX + 1];
+    int64_t tries; /* this one counted */
+    int64_t created_us;
+};
+FALLIBLE ingest_repo_insert(struct db_conn *conn, const struct scope *scope,
+                            struct str asset_id, struct str url, int64_t now_us,
+                            struct err *err);
+/* Takes the one that is due longest until a moment; *ret_found false: none is due. */
+FALLIBLE ingest_repo_take(struct db_conn *conn, struct str holder, int64_t now_us,
+                          int64_t until_us, bool *ret_found, struct ingest_row *ret_row,
+                          struct err *err);
+/* When the next one is due; INT64_MAX when there is none. */
+FALLIBLE ingest_repo_next(struct db_conn *conn, int64_t *ret_due_us, struct err *err);
+/* Gives it back to be taken later. ERR_CONFLICT when another has taken it meanwhile. */
+FALLIBLE ingest_repo_later(struct db_conn *conn, const struct scope *scope, struct str asset_id,
+                           struct str holder, int64_t tries, int64_t due_us, struct err *err);
+/* It is over. ERR_CONFLICT when another has taken it meanwhile. */
+FALLIBLE ingest_repo_delete(struct db_conn *conn, const struct scope *scope,
+                            struct str asset_id, struct str holder, int64_t tries,
+                            struct err *err);
+/* All are due now: whoever held them is gone. */
+FALLIBLE ingest_repo_release(struct db_conn *conn, int64_t now_us, struct err *err);
+
+#endif
