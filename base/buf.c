@@ -10,7 +10,8 @@ enum { BUF_FIRST = 256 }; /* most answers and log lines fit without growing */
 
 void buf_init(struct buf *buf, size_t max)
 {
-    *buf = (struct buf){.max = max};
+    /* The byte behind the last one has a number too. */
+    *buf = (struct buf){.max = max < SIZE_MAX ? max : SIZE_MAX - 1};
 }
 
 void buf_fini(struct buf *buf)

@@ -62,11 +62,17 @@ bool json_bool(const struct json_value *value, bool *ret_value);
 /* The bytes of the value in the original text, digits and order kept. The value
  * must be the document's own. O(text). */
 struct str json_raw(const struct json_doc *doc, const struct json_value *value);
-/* Calls visit for every string value at any depth with its dotted path
- * ("content[1].video_url.url") and its head of at most 256 bytes. Stops and
- * returns what visit returns when that is not ERR_OK. */
+/* A string value at any depth, its dotted path ("content[1].video_url.url") and its head of
+ * at most 256 bytes; path and head are borrowed for the call. */
+struct json_found {
+    const char *path;
+    struct str head;
+    const struct json_value *value;
+};
+/* Calls visit for every string value. Stops and returns what visit returns when that is not
+ * ERR_OK. */
 FALLIBLE json_each_string(const struct json_doc *doc,
-                          enum err_code (*visit)(const char *path, struct str head, void *ctx,
+                          enum err_code (*visit)(const struct json_found *found, void *ctx,
                                                  struct err *err),
                           void *ctx, struct err *err);
 

@@ -63,7 +63,7 @@ static const struct json_value *advance(struct walk *walk, const struct json_val
 }
 
 FALLIBLE json_each_string(const struct json_doc *doc,
-                          enum err_code (*visit)(const char *path, struct str head, void *ctx,
+                          enum err_code (*visit)(const struct json_found *found, void *ctx,
                                                  struct err *err),
                           void *ctx, struct err *err)
 {
@@ -79,8 +79,12 @@ FALLIBLE json_each_string(const struct json_doc *doc,
             value = child;
             continue;
         }
-        if (json_type(value) == JSON_STRING)
-            TRY(visit(walk.path, json_head_copy(doc, value, head, sizeof(head)), ctx, err));
+        if (json_type(value) == JSON_STRING) {
+            const struct json_found found = {
+                walk.path, json_head_copy(doc, value, head, sizeof(head)), value};
+
+            TRY(visit(&found, ctx, err));
+        }
         value = advance(&walk, value);
     }
     return ERR_OK;

@@ -155,11 +155,12 @@ static bool is_own_rule(const char *msg)
 
 /* ---- what passed the gate ------------------------------------------------------- */
 
-static enum err_code visit(const char *path, struct str head, void *ctx, struct err *err)
+static enum err_code visit(const struct json_found *found, void *ctx, struct err *err)
 {
     (void)err;
-    *(size_t *)ctx += strlen(path) + head.len;
-    ASSERT(str_is_utf8(head) && str_is_utf8(str_from(path)) && head.len <= 256);
+    *(size_t *)ctx += strlen(found->path) + found->head.len;
+    ASSERT(str_is_utf8(found->head) && str_is_utf8(str_from(found->path)) &&
+           found->head.len <= 256 && json_type(found->value) == JSON_STRING);
     return ERR_OK;
 }
 

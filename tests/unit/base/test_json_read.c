@@ -463,11 +463,12 @@ struct visited {
     int stop_after;
 };
 
-static enum err_code note_string(const char *path, struct str head, void *ctx, struct err *err)
+static enum err_code note_string(const struct json_found *found, void *ctx, struct err *err)
 {
     struct visited *visited = ctx;
 
-    buf_printf(&visited->lines, "%s=%.*s;", path, (int)head.len, head.ptr);
+    buf_printf(&visited->lines, "%s=%.*s;", found->path, (int)found->head.len, found->head.ptr);
+    CHECK_INT(found->path, json_type(found->value), JSON_STRING);
     if (--visited->stop_after == 0)
         return err_set(err, ERR_FORBIDDEN, "stopped");
     return ERR_OK;
@@ -509,12 +510,13 @@ static void test_each_string(void)
     }
 }
 
-static enum err_code check_visit(const char *path, struct str head, void *ctx, struct err *err)
+static enum err_code check_visit(const struct json_found *found, void *ctx, struct err *err)
 {
     (void)err;
     *(size_t *)ctx += 1;
-    CHECK_TRUE("path", strlen(path) <= 200 && str_is_utf8(str_from(path)));
-    CHECK_TRUE("head", head.len <= 256 && head.len + 4 > 256 && str_is_utf8(head));
+    CHECK_TRUE("path", strlen(found->path) <= 200 && str_is_utf8(str_from(found->path)));
+    CHECK_TRUE("head",
+               found->head.len <= 256 && found->head.len + 4 > 256 && str_is_utf8(found->head));
     return ERR_OK;
 }
 
