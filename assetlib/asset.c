@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making an asset, which then waits for its file, and looking at one. */
+#include "assetlib/ingest.h"
+#include "assetlib/link.h"
 #include "assetlib/parts.h"
+
+#include <string.h>
 
 enum { FOLDED_MAX = 3 * ASSET_NAME_BYTES + 1 };
 
@@ -132,8 +136,10 @@ FALLIBLE asset_create(struct asset_library *library, const struct scope *scope,
     making.folded = buf_str(&folded);
     TRY(db_write(library->db, scope->tenant_id, make_steps, &making, err));
     *ret_created = making.created;
-    if (!making.created.replayed && library->wake != NULL)
-        library->wake(library->wake_ctx);
+    struct ingest *waker = atomic_load(&library->waker);
+
+    if (!making.created.replayed && waker != NULL)
+        ingest_wake(waker);
     return ERR_OK;
 }
 
@@ -157,4 +163,29 @@ FALLIBLE asset_get(struct asset_library *library, const struct scope *scope, str
     struct looking looking = {scope, id, project, ret_asset};
 
     return db_read_one(library->db, look_steps, &looking, err);
+}
+
+FALLIBLE asset_link(const struct asset_library *library, const struct scope *scope,
+                    const struct asset *asset, int64_t expires_us, struct buf *dst,
+                    struct err *err)
+{
+    struct link link = {.tenant_id = scope->tenant_id,
+                        .type = link_type_find(str_from(asset->format)),
+                        .expires_us = expires_us};
+
+    const char *public_url = atomic_load(&library->public_url);
+
+    if (public_url[0] == '\0')
+        return err_set(err, ERR_UNAVAILABLE, "the gateway has no public URL for its files");
+    if (!asset->has_hash || link.type == NULL)
+        return err_detail(err, ERR_INTERNAL, "the asset %s has no file", asset->id);
+    memcpy(link.sha256, asset->hash, sizeof(link.sha256));
+    link_make(library->link_key, str_from(public_url), &link, dst);
+    return buf_check(dst, err);
+}
+
+FALLIBLE asset_note_use(struct db_conn *conn, const struct scope *scope, struct str asset_id,
+                        struct str task, int64_t now_us, struct err *err)
+{
+    return asset_repo_note_use(conn, scope, asset_id, task, now_us, err);
 }

@@ -190,3 +190,46 @@ FALLIBLE asset_repo_finish(struct db_conn *conn, const struct scope *scope,
     db_bind_i64(st, 16, asset->updated_us);
     return db_run_one(st, "the asset is not processing any more", err);
 }
+
+FALLIBLE asset_repo_refers(struct db_conn *conn, const struct scope *scope,
+                           const uint8_t hash[CRYPTO_HASH_BYTES], bool *ret_refers,
+                           struct err *err)
+{
+    static const char sql[] =
+        "SELECT 1 FROM asset WHERE tenant_id = $1 AND hash = $2 AND hash IS NOT NULL UNION ALL"
+        " SELECT 1 FROM asset WHERE tenant_id = $1 AND thumbnail = $2 AND thumbnail IS NOT NULL"
+        " LIMIT 1";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_i64(st, 1, scope->tenant_id);
+    db_bind_blob(st, 2, hash, CRYPTO_HASH_BYTES);
+    switch (db_step(st, err)) {
+    case DB_ROW:
+        *ret_refers = true;
+        return ERR_OK;
+    case DB_DONE:
+        *ret_refers = false;
+        return ERR_OK;
+    case DB_FAIL:
+        break;
+    }
+    return err->code;
+}
+
+FALLIBLE asset_repo_note_use(struct db_conn *conn, const struct scope *scope,
+                             struct str asset_id, struct str task, int64_t now_us,
+                             struct err *err)
+{
+    static const char sql[] =
+        "INSERT INTO asset_use (tenant_id, asset_id, task, created_us)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, asset_id, task) DO NOTHING";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_i64(st, 1, scope->tenant_id);
+    db_bind_text(st, 2, asset_id);
+    db_bind_text(st, 3, task);
+    db_bind_i64(st, 4, now_us);
+    return db_run(st, err);
+}

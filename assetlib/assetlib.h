@@ -9,6 +9,8 @@
 #include "base/store/store.h"
 #include "tenancy/tenancy.h"
 
+#include <stdatomic.h>
+
 enum {
     ASSET_ID_MAX = 31,      /* "asset-YYYYMMDDhhmmss-" and 10 */
     ASSET_NAME_POINTS = 64, /* Ark's limits, in code points */
@@ -19,6 +21,7 @@ enum {
     ASSET_URL_MAX = 8000,   /* as the guard's; signed links are about 600 */
     ASSET_PAGE_MAX = 100,   /* Ark's PageSize */
     ASSET_FILTER_GROUPS_MAX = 100,
+    ASSET_LINK_MAX = 1024, /* of a public URL of 512 bytes and what is signed */
     ASSET_ERROR_CODE_MAX = 63,
     ASSET_ERROR_TEXT_MAX = 255
 };
@@ -58,12 +61,15 @@ struct asset {
     int64_t created_us, updated_us;
 };
 
+struct ingest; /* ingest.h */
+
 struct asset_library {
     struct db *db;
     int64_t bytes_max[ASSET_TYPE_COUNT]; /* of one file */
     int64_t request_keep_us;             /* how long a repeated request is known: 24 h */
-    void (*wake)(void *ctx);             /* an asset waits to be fetched; NULL: nobody asks */
-    void *wake_ctx;
+    uint8_t link_key[CRYPTO_KEY_BYTES];  /* link.h */
+    const char *_Atomic public_url;      /* where links begin; "" when nobody knows */
+    struct ingest *_Atomic waker;        /* told of assets that wait; NULL: nobody here */
 };
 
 /* What makes two requests the same one. */
@@ -108,6 +114,15 @@ FALLIBLE asset_create(struct asset_library *library, const struct scope *scope,
 /* project empty: whichever. ERR_ASSET_UNKNOWN, also when it is out of the scope. */
 FALLIBLE asset_get(struct asset_library *library, const struct scope *scope, struct str id,
                    struct str project, struct asset *ret_asset, struct err *err);
+
+/* Appends a link to the file of an active asset, alive until then. ERR_UNAVAILABLE when
+ * nobody knows where links begin. */
+FALLIBLE asset_link(const struct asset_library *library, const struct scope *scope,
+                    const struct asset *asset, int64_t expires_us, struct buf *dst,
+                    struct err *err);
+/* In the transaction that makes the task: what the asset was used for. */
+FALLIBLE asset_note_use(struct db_conn *conn, const struct scope *scope, struct str asset_id,
+                        struct str task, int64_t now_us, struct err *err);
 
 /* browse.c: lists ------------------------------------------------------- */
 

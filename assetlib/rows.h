@@ -35,6 +35,14 @@ FALLIBLE asset_repo_get(struct db_conn *conn, const struct scope *scope, struct 
 /* From processing to what the asset says now; ERR_CONFLICT when it is not processing. */
 FALLIBLE asset_repo_finish(struct db_conn *conn, const struct scope *scope,
                            const struct asset *asset, struct err *err);
+/* Once for each task, however often it names the asset. */
+FALLIBLE asset_repo_note_use(struct db_conn *conn, const struct scope *scope,
+                             struct str asset_id, struct str task, int64_t now_us,
+                             struct err *err);
+/* Whether any asset of the tenant has these bytes, or has them for its picture. */
+FALLIBLE asset_repo_refers(struct db_conn *conn, const struct scope *scope,
+                           const uint8_t hash[CRYPTO_HASH_BYTES], bool *ret_refers,
+                           struct err *err);
 /* For the statements of this folder: the columns of an asset in a fixed order. */
 #define ASSET_COLUMNS                                                                        \
     "id, identity, group_id, type, status, name, project, error_code, error_message, bytes," \

@@ -56,6 +56,9 @@ CREATE TABLE asset (
 CREATE INDEX asset_by_tenant ON asset (tenant_id, created_us, id);
 CREATE INDEX asset_by_update ON asset (tenant_id, updated_us, id);
 CREATE INDEX asset_by_group ON asset (tenant_id, group_id, created_us, id);
+-- Who refers to stored bytes.
+CREATE INDEX asset_by_hash ON asset (tenant_id, hash) WHERE hash IS NOT NULL;
+CREATE INDEX asset_by_thumbnail ON asset (tenant_id, thumbnail) WHERE thumbnail IS NOT NULL;
 CREATE INDEX asset_by_identity ON asset (tenant_id, identity, created_us, id);
 -- What lists and limits count: a row for each group, and one without a group for all.
 CREATE TABLE asset_count (
@@ -67,6 +70,14 @@ CREATE TABLE asset_count (
     n         INTEGER NOT NULL,
     bytes     INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, group_id, identity, project, status)
+) STRICT, WITHOUT ROWID;
+-- Which tasks were made with an asset, by their minted ids.
+CREATE TABLE asset_use (
+    tenant_id  INTEGER NOT NULL,
+    asset_id   TEXT NOT NULL,
+    task       TEXT NOT NULL,
+    created_us INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, asset_id, task)
 ) STRICT, WITHOUT ROWID;
 -- What made an asset or a group, so that the same request again makes no second one.
 CREATE TABLE asset_request (

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the ingest job share. */
+#ifndef ARKGATE_ASSETLIB_INGEST_PARTS_H
+#define ARKGATE_ASSETLIB_INGEST_PARTS_H
+
+#include "assetlib/ingest.h"
+#include "assetlib/rows.h"
+
+#include <stdatomic.h>
+
+enum { INGEST_HOLDER_MAX = 32 };
+
+struct ingest {
+    struct ingest_options options;
+    char holder[INGEST_HOLDER_MAX + 1];
+    pthread_t threads[INGEST_WORKERS_MAX];
+    int thread_count;
+    atomic_bool stopping;
+    atomic_int_fast64_t swept_us; /* sys_mono_us of the last walk */
+    struct lock lock;             /* guards hints */
+    int hints;                    /* files that are said to be due */
+};
+
+/* ingest_file.c: one file, from its URL to its end. An error is of ours: the row is to be
+ * given back. */
+FALLIBLE ingest_file(struct ingest *ingest, const struct ingest_row *row, struct err *err);
+/* How long who takes a row has it for himself. */
+int64_t ingest_file_us(const struct ingest *ingest);
+
+/* ingest_sweep.c: removes stored bytes that no asset refers to, and what old requests left. */
+FALLIBLE ingest_sweep(struct ingest *ingest, struct err *err);
+
+#endif
