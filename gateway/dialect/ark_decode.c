@@ -116,17 +116,6 @@ static enum err_code decode_callback(const struct json_doc *doc, const struct wi
     return ERR_OK;
 }
 
-/* The first string that means an asset, wherever it stands. */
-static enum err_code note_asset(const char *path, struct str head, void *ctx, struct err *err)
-{
-    struct task_draft *draft = ctx;
-
-    (void)err;
-    if (draft->asset_field[0] == '\0' && str_starts_nocase(head, STR("asset://")))
-        str_copy_cut(draft->asset_field, sizeof(draft->asset_field), str_from(path));
-    return ERR_OK;
-}
-
 enum err_code ark_decode_model(const struct json_doc *doc, struct str *ret_model,
                                struct err *err)
 {
@@ -153,7 +142,7 @@ enum err_code ark_decode_create(const struct json_doc *doc, struct str body,
     TRY(ark_content_decode(doc, wire.content, &draft, err));
     TRY(decode_tools(doc, wire.tools, &draft, err));
     TRY(decode_callback(doc, &wire, arena, &draft, err));
-    TRY(json_each_string(doc, note_asset, &draft, err));
+    TRY(ark_assets_decode(doc, arena, &draft, err));
     if (character_count(wire.safety_identifier) > IDENTIFIER_CHARS_MAX)
         return err_field(err, "safety_identifier",
                          "safety_identifier must have at most %d characters",

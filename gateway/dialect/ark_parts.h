@@ -17,6 +17,11 @@ FALLIBLE ark_decode_create(const struct json_doc *doc, struct str body, struct a
 FALLIBLE ark_content_decode(const struct json_doc *doc, const struct json_value *content,
                             struct task_draft *draft, struct err *err);
 
+/* ark_assets.c: strings that name assets, wherever they stand ---------------------- */
+/* Notes them in the draft, whose items are decoded already. */
+FALLIBLE ark_assets_decode(const struct json_doc *doc, struct arena *arena,
+                           struct task_draft *draft, struct err *err);
+
 /* ark_names.c: no member is one of ours but for the case of its letters --------- */
 FALLIBLE ark_names_check(const struct json_doc *doc, struct err *err);
 

@@ -265,6 +265,16 @@ enum err_code judge_of_draft(const struct task_draft *draft, const struct task *
     return ERR_OK;
 }
 
+void judge_of_videos(const struct task_draft *draft, int64_t video_ms,
+                     struct task_plan *inout_plan)
+{
+    struct task_plan *plan = inout_plan;
+
+    if (draft->videos > 0)
+        plan->max_tokens =
+            size_tokens(plan->width, plan->height, plan->duration_max * 1000, video_ms);
+}
+
 enum err_code judge_draft(const struct task_draft *draft, struct task_plan *inout_plan,
                           struct err *err)
 {

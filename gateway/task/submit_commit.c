@@ -66,6 +66,9 @@ enum err_code submit_commit_a(struct db_conn *conn, void *ctx, struct err *err)
                          &create->task.id, err));
     TRY(attempt_repo_insert(conn, create->scope, &create->attempt, str_from(task.minted_id),
                             err));
+    for (size_t i = 0; i < create->draft->asset_count; i++)
+        TRY(asset_note_use(conn, create->scope, create->draft->assets[i].id,
+                           str_from(task.minted_id), create->now_us, err));
     if (create->draft->idempotency_key.len > 0) {
         struct idempotency row = {.created_us = create->now_us};
 

@@ -41,6 +41,14 @@ struct outcome {
 FALLIBLE submit_prepare_create(struct create *create, struct task_draft *draft,
                                struct arena *arena, struct err *err);
 
+/* submit_assets.c ------------------------------------------------------------ */
+
+/* Each asset that the draft names is one that the caller sees, active and of its item's type,
+ * and becomes a link in a patch of the draft's, in arena. Their lengths make the plan's worst
+ * case smaller. */
+FALLIBLE submit_assets_bind(struct create *create, struct task_draft *draft,
+                            struct arena *arena, struct err *err);
+
 /* submit_commit.c ------------------------------------------------------------ */
 
 /* Closures over a struct create: the key's row, the twin and its refusal, the

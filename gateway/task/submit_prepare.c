@@ -51,19 +51,9 @@ static enum err_code find_draft_task(struct create *create, struct task_draft *d
     quoted = arena_printf(arena, "\"%s\"", found->upstream_id);
     if (quoted == NULL)
         return err_detail(err, ERR_INTERNAL, "arena full: draft task");
-    draft->patch = (struct json_patch){draft->draft_task_at, str_from(quoted)};
+    draft->patches[draft->patch_count++] =
+        (struct json_patch){draft->draft_task_at, str_from(quoted)};
     return judge_of_draft(draft, found, &create->plan, err);
-}
-
-/* There is no asset library yet: whatever is named is not there. */
-static enum err_code check_assets(const struct task_draft *draft, struct err *err)
-{
-    if (draft->asset_field[0] == '\0')
-        return ERR_OK;
-    (void)err_set(err, ERR_ASSET_UNKNOWN, "%s: the specified asset is not found",
-                  draft->asset_field);
-    (void)str_copy(err->field, sizeof(err->field), str_from(draft->asset_field));
-    return ERR_ASSET_UNKNOWN;
 }
 
 static enum err_code find_price(struct create *create, struct err *err)
@@ -96,7 +86,7 @@ enum err_code submit_prepare_create(struct create *create, struct task_draft *dr
     TRY(find_draft_task(create, draft, arena, err));
     wish.account_id = create->draft_task.account_id;
     TRY(service->provider->choose(service->provider->self, &wish, &create->route, err));
-    TRY(check_assets(draft, err));
+    TRY(submit_assets_bind(create, draft, arena, err));
     return find_price(create, err);
 }
 

@@ -5,6 +5,7 @@
 #ifndef ARKGATE_GATEWAY_TASK_H
 #define ARKGATE_GATEWAY_TASK_H
 
+#include "assetlib/assetlib.h"
 #include "base/base.h"
 #include "base/crypto.h"
 #include "base/json.h"
@@ -55,7 +56,18 @@ FALLIBLE state_may_move(enum task_state from, enum task_state to, struct err *er
 
 enum content_kind { CONTENT_TEXT, CONTENT_IMAGE, CONTENT_VIDEO, CONTENT_AUDIO, CONTENT_DRAFT };
 
-enum { DRAFT_EDITS_MAX = 4 };
+enum {
+    DRAFT_EDITS_MAX = 4,
+    DRAFT_ASSETS_MAX = 32 /* 15 media of a create, and as many where nobody looks for them */
+};
+
+/* A string of a create that names an asset: "asset://…", in any case. */
+struct draft_asset {
+    enum content_kind kind; /* of its item; CONTENT_TEXT: it stands elsewhere */
+    char field[64];         /* its place: "content[1].image_url.url" */
+    struct str id;          /* in small letters */
+    struct str at; /* its bytes in body, quotes included; len 0: Ark gets it as it is */
+};
 
 /* What stands at the end of a prompt: "--rs 720p --dur 5". Weak: what a model does not
  * take means its default, and a member of the body wins. */
@@ -72,7 +84,9 @@ struct task_draft {
     struct str body; /* the create as Ark wants it, but for model, identifier and these: */
     struct json_edit edits[DRAFT_EDITS_MAX];
     size_t edit_count;
-    struct json_patch patch; /* of the draft task's id; at.len 0: none */
+    /* Of the draft task's id, and of each asset that becomes a link. */
+    struct json_patch patches[1 + DRAFT_ASSETS_MAX];
+    size_t patch_count;
     struct str model_asked;
     struct str resolution, ratio, tier;
     bool has_duration, has_frames, has_audio, has_seed, has_priority, has_expires_after;
@@ -87,9 +101,11 @@ struct task_draft {
     struct str safety_identifier;
     bool has_text; /* a prompt that is not blank */
     int images, videos, audios, first_frames, last_frames;
-    int references;             /* items whose role says so */
-    bool references_audio;      /* an audio reference outside of content */
-    char asset_field[64];       /* first member that begins with asset://; "" none */
+    int references;        /* items whose role says so */
+    bool references_audio; /* an audio reference outside of content */
+    struct draft_asset assets[DRAFT_ASSETS_MAX];
+    size_t asset_count;
+    char plain_field[64];       /* first medium that is no asset; "" none */
     struct str idempotency_key; /* empty: none */
 };
 
@@ -117,6 +133,10 @@ struct task;
  * worst case is the greater of those and what this create says. */
 FALLIBLE judge_of_draft(const struct task_draft *draft, const struct task *source,
                         struct task_plan *inout_plan, struct err *err);
+
+/* The worst case again, for own videos of known length and at most so many others. */
+void judge_of_videos(const struct task_draft *draft, int64_t video_ms,
+                     struct task_plan *inout_plan);
 
 /* provider: how tasks reach Ark; upstream/ fills it, main plugs it in -------------- */
 
@@ -224,6 +244,7 @@ struct task_service {
     struct catalogue *catalogue;
     struct price_memory *prices; /* NULL: each create reads its price */
     const struct provider *provider;
+    struct asset_library *assets;
     struct url_guard callbacks;
     struct task_settings settings;
     struct waiting *waiting; /* NULL: any number may wait */

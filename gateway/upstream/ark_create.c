@@ -92,7 +92,9 @@ static enum err_code outgoing_body(struct arena *arena, const struct provider_ro
     for (size_t i = 0; i < draft->edit_count; i++)
         edits[count++] = draft->edits[i];
     TRY(json_splice(arena, draft->body, edits, count, ret_slices, err));
-    return json_splice_patch(arena, &draft->patch, ret_slices, err);
+    for (size_t i = 0; i < draft->patch_count; i++)
+        TRY(json_splice_patch(arena, &draft->patches[i], ret_slices, err));
+    return ERR_OK;
 }
 
 void ark_create(void *self, const struct provider_route *route, const struct task_draft *draft,
