@@ -4,6 +4,7 @@
 #ifndef ARKGATE_GATEWAY_APP_H
 #define ARKGATE_GATEWAY_APP_H
 
+#include "assetlib/assetlib.h"
 #include "assetlib/blob.h"
 #include "gateway/task/task.h"
 #include "tenancy/tenancy.h"
@@ -13,8 +14,8 @@ struct app {
     struct auth *auth;
     size_t body_max; /* the largest request body, as the listeners enforce it */
     struct task_service tasks;
+    struct asset_library assets;
     struct blob_store *blobs;
-    uint8_t link_key[CRYPTO_KEY_BYTES]; /* signs links to blobs */
 };
 
 #endif

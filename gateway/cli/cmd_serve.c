@@ -7,6 +7,7 @@
 #include "base/net/guard.h"
 #include "gateway/admin/admin.h"
 #include "gateway/app.h"
+#include "gateway/cli/serve_assets.h"
 #include "gateway/cli/serve_config.h"
 #include "gateway/dialect/dialect.h"
 #include "gateway/http/http.h"
@@ -41,6 +42,7 @@ struct gateway {
     struct price_memory *prices;
     struct ark *ark;
     struct app app;
+    struct serve_assets assets;
     struct cli_remote_server remote;
     struct command_server *commands;
     struct server *server;
@@ -61,8 +63,6 @@ static enum err_code open_store(struct gateway *gateway, const struct cli_ctx *c
                                  .clock_us = gateway->config.clock_us};
 
     TRY(crypto_keys_load(ctx->keys_dir, &gateway->keys, err));
-    link_key(gateway->keys.master, gateway->app.link_key);
-    TRY(blob_disk_open(ctx->data_dir, &gateway->app.blobs, err));
     if (!db_is_server(ctx->database)) {
         TRY(cli_run_home(ctx->database, gateway->home, sizeof(gateway->home), err));
         TRY(dir_lock_take(gateway->home, &gateway->lock, err));
@@ -100,8 +100,8 @@ static enum err_code check_callback(void *self, int64_t tenant_id, struct str ur
 
 static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, struct err *err)
 {
-    static const struct dialect *const dialects[] = {&tenant_api_dialect, &files_dialect,
-                                                     &ark_dialect};
+    static const struct dialect *const dialects[] = {&tenant_api_dialect, &volc_dialect,
+                                                     &files_dialect, &ark_dialect};
     const struct net_options net_options = {0};
     const struct net_resolver_options resolver_options = {
         .overrides = str_from(gateway->config.resolve)};
@@ -143,6 +143,9 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
                                                .settings = gateway->config.tasks};
     /* The rest of the workers stays free for requests that wait for nobody. */
     TRY(waiting_open((int)gateway->config.workers * 6 / 10, &gateway->app.tasks.waiting, err));
+    TRY(serve_assets_open(&gateway->assets, ctx, &gateway->config, &gateway->app, err));
+    link_key(gateway->keys.master, gateway->app.assets.link_key);
+    gateway->app.tasks.assets = &gateway->app.assets;
     TRY(auth_open(gateway->db, &gateway->keys, &gateway->app.auth, err));
     /* If nobody else writes, whatever is still submitting lost its sender; else the
      * reconciler finds it in time. */
@@ -156,7 +159,9 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     if (!db_is_shared(gateway->db)) /* else commands write for themselves */
         TRY(command_socket_serve(gateway->home, cli_remote_answer, &gateway->remote,
                                  &gateway->commands, err));
-    return server_start(&options, &gateway->server, err);
+    TRY(server_start(&options, &gateway->server, err));
+    return serve_assets_start(&gateway->assets, gateway->resolver, &gateway->app,
+                              server_public_port(gateway->server), err);
 }
 
 /* A stop, from the first signal on. It may not end: a command that runs for minutes cannot
@@ -226,6 +231,7 @@ static void drain(struct gateway *gateway, struct ending *ending)
         asked_within(ending, gateway->config.drain_delay_us))
         begun_us = sys_mono_us() - drain_us;
     ark_halt(gateway->ark);
+    serve_assets_halt(&gateway->assets);
     if (!wait_idle(gateway->server, ending, begun_us + drain_us - cut_us)) {
         ark_cut(gateway->ark);
         net_halt(gateway->net);
@@ -244,10 +250,9 @@ static void take_apart(struct gateway *gateway)
 {
     command_socket_stop(&gateway->commands);
     server_stop(&gateway->server);
+    serve_assets_close(&gateway->assets, &gateway->app);
     ark_close(&gateway->ark);
     net_close(&gateway->net);
-    blob_close_store(&gateway->app.blobs);
-    crypto_wipe(gateway->app.link_key, sizeof(gateway->app.link_key));
     auth_close(&gateway->app.auth);
     waiting_close(&gateway->app.tasks.waiting);
     price_memory_close(&gateway->prices);

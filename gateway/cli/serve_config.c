@@ -81,6 +81,46 @@ static const struct config_key keys[] = {
         "between scans for tasks released before"),
     KEY(call_timeout, CONFIG_DURATION, ark.call_us, 100 * MS, 120 * SECOND, "20s",
         "one list or get at Ark"),
+    KEY(ingest_workers, CONFIG_INT, ingest.workers, 0, INGEST_WORKERS_MAX, "8",
+        "files of assets that are fetched at once; 0: none here"),
+    KEY(ingest_fetch, CONFIG_DURATION, ingest.fetch_us, 100 * MS, 3600 * SECOND, "60s",
+        "one download, its redirects included"),
+    KEY(ingest_retry, CONFIG_DURATION, ingest.retry_us, 0, 3600 * SECOND, "2s",
+        "before a download is tried again, four times as long before the next"),
+    KEY(ingest_tries, CONFIG_INT, ingest.tries, 1, 100, "3", "downloads before an asset fails"),
+    KEY(ingest_look, CONFIG_DURATION, ingest.look_us, 10 * MS, 3600 * SECOND, "1s",
+        "between two looks for files that are due"),
+    KEY(ingest_sweep, CONFIG_DURATION, ingest.sweep_us, SECOND, 30 * DAY, "1h",
+        "between two walks for stored bytes that no asset has"),
+    KEY(probe_sandbox, CONFIG_BOOL, probe_sandbox, 0, 0, "on",
+        "media are opened in a locked up process alone; off is for machines without Landlock"),
+    KEY_TEXT(probe, probe, "", "path of arkgate-probe (beside this program)"),
+    KEY(image_bytes, CONFIG_SIZE, media.bytes_below[MEDIA_IMAGE], 1, INT64_C(1) << 30, "30MiB",
+        "images of assets must be smaller"),
+    KEY(video_bytes, CONFIG_SIZE, media.bytes_below[MEDIA_VIDEO], 1, INT64_C(1) << 30, "50MiB",
+        "videos of assets must be smaller"),
+    KEY(audio_bytes, CONFIG_SIZE, media.bytes_below[MEDIA_AUDIO], 1, INT64_C(1) << 30, "15MiB",
+        "sounds of assets must be smaller"),
+    KEY(image_side_min, CONFIG_INT, media.side_min, 1, 65536, "300", "pixels"),
+    KEY(image_side_max, CONFIG_INT, media.side_max, 1, 65536, "6000", "pixels"),
+    KEY(image_ratio_min, CONFIG_INT, media.ratio_milli_min, 1, 1000000, "400",
+        "width by height of an image, in thousandths"),
+    KEY(image_ratio_max, CONFIG_INT, media.ratio_milli_max, 1, 1000000, "2500", "likewise"),
+    KEY(video_pixels_min, CONFIG_INT, media.pixels_min, 1, INT64_C(1) << 32, "407696",
+        "width times height of a video"),
+    KEY(video_pixels_max, CONFIG_INT, media.pixels_max, 1, INT64_C(1) << 32, "2086876",
+        "likewise"),
+    KEY(media_duration_min, CONFIG_DURATION, media_duration_min_us, MS, 3600 * SECOND, "2s",
+        "of videos and sounds of assets"),
+    KEY(media_duration_max, CONFIG_DURATION, media_duration_max_us, MS, 3600 * SECOND, "15s",
+        "likewise"),
+    KEY(media_duration_slack, CONFIG_DURATION, media_duration_slack_us, 0, 60 * SECOND, "200ms",
+        "by which they may miss both"),
+    KEY(video_fps_min, CONFIG_INT, media.fps_milli_min, 1, 1000000, "24000",
+        "frames of a video in 1000 s"),
+    KEY(video_fps_max, CONFIG_INT, media.fps_milli_max, 1, 1000000, "60000", "likewise"),
+    KEY(video_fps_slack, CONFIG_INT, media.fps_milli_slack, 0, 100000, "200",
+        "by which it may miss both"),
     KEY(lease, CONFIG_DURATION, ark.lease_us, 200 * MS, 60 * SECOND, "10s",
         "shared database: when another does what a lost gateway did"),
 };
@@ -127,6 +167,22 @@ static enum err_code apply_pairs(const char *set, struct serve_config *config, s
     return ERR_OK;
 }
 
+/* Links begin with it: a path may follow its host, nothing else. */
+static enum err_code check_public_url(const char *url, struct err *err)
+{
+    struct str text = str_from(url);
+
+    if (text.len == 0)
+        return ERR_OK;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~' || strchr("\"?#\\<>", text.ptr[i]) != NULL)
+            return err_set(err, ERR_CONFIG, "public_url must be a plain http(s) URL");
+    }
+    if (!str_starts_nocase(text, STR("http://")) && !str_starts_nocase(text, STR("https://")))
+        return err_set(err, ERR_CONFIG, "public_url must begin with http:// or https://");
+    return ERR_OK;
+}
+
 enum err_code serve_config_load(const struct serve_flag *flags, size_t flag_count,
                                 const char *set, struct serve_config *ret_config,
                                 struct err *err)
@@ -149,6 +205,10 @@ enum err_code serve_config_load(const struct serve_flag *flags, size_t flag_coun
     }
     if (config.drain_delay_us > config.drain_us / 2)
         return err_set(err, ERR_CONFIG, "drain_delay must be at most half of drain");
+    TRY(check_public_url(config.public_url, err));
+    config.media.duration_ms_min = config.media_duration_min_us / MS;
+    config.media.duration_ms_max = config.media_duration_max_us / MS;
+    config.media.duration_ms_slack = config.media_duration_slack_us / MS;
     config.ark.connect_us = config.tasks.connect_us;
     *ret_config = config;
     return ERR_OK;

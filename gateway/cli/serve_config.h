@@ -3,6 +3,7 @@
 #ifndef ARKGATE_GATEWAY_SERVE_CONFIG_H
 #define ARKGATE_GATEWAY_SERVE_CONFIG_H
 
+#include "assetlib/ingest.h"
 #include "base/config.h"
 #include "gateway/task/task.h"
 #include "gateway/upstream/ark.h"
@@ -17,6 +18,11 @@ struct serve_config {
     struct task_settings tasks;
     struct ark_settings ark;
     bool allow_private_network;
+    struct ingest_settings ingest;
+    struct media_rules media; /* its times are those of the next line */
+    int64_t media_duration_min_us, media_duration_max_us, media_duration_slack_us;
+    bool probe_sandbox;
+    char probe[512]; /* path of arkgate-probe; "": beside the program */
 };
 
 /* serve_config.c -------------------------------------------------------------- */

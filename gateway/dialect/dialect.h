@@ -10,6 +10,9 @@
 /* Also answers for paths that no dialect owns. */
 extern const struct dialect ark_dialect;
 
+/* volc.c: actions on asset groups and assets, POST /?Action=… and /volcark/?Action=… ---- */
+
+extern const struct dialect volc_dialect;
 /* files.c: blobs behind signed links, below /files ------------------------------ */
 
 /* On the public listener alone, for GET and HEAD; asks for no credential but the link. */

@@ -60,7 +60,7 @@ static enum err_code open_link(struct request *rq, const struct link_target *tar
 {
     struct blob_id id;
 
-    TRY(link_read(rq->app->link_key, target, ret_link, err));
+    TRY(link_read(rq->app->assets.link_key, target, ret_link, err));
     rq->scope.tenant_id = ret_link->tenant_id; /* for the log */
     id.tenant_id = ret_link->tenant_id;
     memcpy(id.sha256, ret_link->sha256, sizeof(id.sha256));

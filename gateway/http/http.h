@@ -11,6 +11,7 @@
 struct app; /* the use cases' world, opaque here; declared by gateway/app.h */
 struct mg_connection;
 struct dialect;
+struct sign_v4;
 
 /* A body that is read while it is sent, in pieces of at most 64 KiB. */
 struct response_stream {
@@ -42,12 +43,13 @@ struct request {
     struct str body;  /* whole; memory or a mapped unlinked file */
     void *spool;      /* mapping of a large body, or NULL */
     size_t spool_len;
-    size_t charged;      /* bytes of the budget that it holds */
-    char id[40];         /* X-Request-Id of the answer */
-    char client_id[129]; /* X-Client-Request-Id, "" when absent */
-    bool admin;          /* came in on the admin listener */
-    struct scope scope;  /* filled by the dialect's identify */
-    int64_t started_us;  /* sys_mono_us */
+    size_t charged;                  /* bytes of the budget that it holds */
+    char id[40];                     /* X-Request-Id of the answer */
+    char client_id[129];             /* X-Client-Request-Id, "" when absent */
+    bool admin;                      /* came in on the admin listener */
+    struct scope scope;              /* filled by the dialect's identify */
+    const struct sign_v4 *signature; /* likewise, in the arena; NULL: a token was shown */
+    int64_t started_us;              /* sys_mono_us */
     struct response rsp;
 };
 
