@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether the sandbox holds on this machine: tries, from inside, what a tool that was
+ * taken over would try. Outside of a sandbox all of it is possible, and undone. */
+#include "assetlib/probe/probe_private.h"
+
+#include "base/base.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Each is true when it was possible. */
+
+static bool opened(int fd)
+{
+    if (fd < 0)
+        return false;
+    (void)close(fd);
+    return true;
+}
+
+static bool try_network(void)
+{
+    bool tcp = opened(socket(AF_INET, SOCK_STREAM, 0));
+    bool udp = opened(socket(AF_INET, SOCK_DGRAM, 0));
+
+    return tcp || udp || opened(socket(AF_UNIX, SOCK_STREAM, 0));
+}
+
+static bool try_read(void)
+{
+    return opened(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+}
+
+static bool try_create(void)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/tmp/arkgate-probe-%d", (int)getpid());
+    if (!opened(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)))
+        return false;
+    (void)unlink(path);
+    return true;
+}
+
+/* The modes of a file that it can see: Landlock does not mind. */
+static bool try_change(void)
+{
+    struct stat about;
+
+    return stat("/tmp", &about) == 0 && chmod("/tmp", about.st_mode & 07777) == 0;
+}
+
+static bool try_fork(void)
+{
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(0);
+    if (child < 0)
+        return false;
+    (void)waitpid(child, NULL, 0);
+    return true;
+}
+
+static bool try_signal(void)
+{
+    return kill(getppid(), 0) == 0;
+}
+
+static const struct {
+    const char *what;
+    bool (*possible)(void);
+} tries[] = {
+    {"network", try_network},         {"reading other files", try_read},
+    {"creating a file", try_create},  {"changing a file", try_change},
+    {"starting a process", try_fork}, {"signalling others", try_signal},
+};
+
+int probe_selftest_run(void)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < COUNT_OF(tries); i++) {
+        bool possible = tries[i].possible();
+
+        (void)fprintf(possible ? stderr : stdout, "%s %s\n", tries[i].what,
+                      possible ? "possible" : "refused");
+        if (possible)
+            status = 1;
+    }
+    return fflush(stdout) == 0 ? status : 1;
+}
