@@ -8,7 +8,7 @@
 
 #define SCHEME "asset://"
 
-/* The media of content by their place; a prompt is no medium, and stays as it is. */
+/* The media of content by their place. */
 static const struct {
     const char *member;
     enum content_kind kind;
@@ -32,10 +32,17 @@ static const char *behind_item(const char *path)
     return end != NULL && end[1] == '.' ? end + 2 : NULL;
 }
 
-static bool is_prompt(const char *path)
+/* A prompt goes out unaltered, and the members that are replaced on the way are no media. */
+static bool stays(const char *path)
 {
+    static const char *const replaced[] = {"model", "safety_identifier", "callback_url",
+                                           "CallbackURL"};
     const char *member = behind_item(path);
 
+    for (size_t i = 0; i < COUNT_OF(replaced); i++) {
+        if (strcmp(path, replaced[i]) == 0)
+            return true;
+    }
     return member != NULL && strcmp(member, "text") == 0;
 }
 
@@ -100,7 +107,7 @@ static enum err_code note(const struct json_found *found, void *ctx, struct err 
 
     asset->kind = kind;
     str_copy_cut(asset->field, sizeof(asset->field), str_from(found->path));
-    if (!is_prompt(found->path))
+    if (!stays(found->path))
         asset->at = json_raw(noting->doc, found->value);
     return copy_id(
         noting->arena,

@@ -23,11 +23,14 @@ static void check_texts(const struct task_draft *draft, struct str body)
         draft->in_prompt.resolution,
         draft->in_prompt.ratio,
         draft->body,
-        str_from(draft->asset_field),
     };
 
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         ASSERT(str_is_utf8(texts[i]));
+    for (size_t i = 0; i < draft->asset_count; i++)
+        ASSERT(str_is_utf8(draft->assets[i].id) &&
+               str_is_utf8(str_from(draft->assets[i].field)) &&
+               fuzz_within(body, draft->assets[i].at));
     ASSERT(draft->body.ptr == body.ptr && draft->body.len == body.len);
     ASSERT(draft->model_asked.len > 0);
     ASSERT(draft->callback_url.len <= TASK_URL_MAX);
@@ -48,7 +51,7 @@ static void check_numbers(const struct task_draft *draft)
     ASSERT(draft->edit_count <= DRAFT_EDITS_MAX);
 }
 
-/* As ark_create.c puts it together, with a draft's id in its place. */
+/* As ark_create.c puts it together, with a draft's id and assets' links in their places. */
 static void check_outgoing(struct arena *arena, const struct task_draft *draft)
 {
     struct json_edit edits[2 + DRAFT_EDITS_MAX] = {{"model", STR("\"ep-1\"")},
@@ -62,6 +65,10 @@ static void check_outgoing(struct arena *arena, const struct task_draft *draft)
         edits[count++] = draft->edits[i];
     ASSERT(json_splice(arena, draft->body, edits, count, &slices, &err) == ERR_OK);
     ASSERT(json_splice_patch(arena, &patch, &slices, &err) == ERR_OK);
+    for (size_t i = 0; i < draft->asset_count; i++) {
+        patch = (struct json_patch){draft->assets[i].at, STR("\"https://x/y\"")};
+        ASSERT(json_splice_patch(arena, &patch, &slices, &err) == ERR_OK);
+    }
 
     char *text = fuzz_join(&slices);
     CLEANUP(json_free) struct json_doc *doc = NULL;

@@ -397,7 +397,7 @@ static void check_asset(const char *what, struct str body, const char *field)
 
     decode(body, &decoded);
     CHECK_INT(what, decoded.code, ERR_OK);
-    CHECK_TEXT(what, decoded.draft.asset_field, field);
+    CHECK_TEXT(what, decoded.draft.asset_count > 0 ? decoded.draft.assets[0].field : "", field);
 }
 
 /* Anything that begins so, wherever it stands, is noted: whether there is such an asset is
@@ -537,7 +537,7 @@ static void test_bare_draft(void)
         CHECK_TRUE(bodies[i], !draft->has_draft && !draft->draft && !draft->camera_fixed);
         CHECK_TRUE(bodies[i], !draft->has_frames && !draft->web_search);
         CHECK_TRUE(bodies[i], draft->callback_url.len == 0 && draft->edit_count == 0);
-        CHECK_TRUE(bodies[i], draft->draft_task.len == 0 && draft->patch.at.len == 0);
+        CHECK_TRUE(bodies[i], draft->draft_task.len == 0 && draft->patch_count == 0);
         CHECK_TRUE(bodies[i], draft->in_prompt.resolution.len == 0 &&
                                   draft->in_prompt.ratio.len == 0 &&
                                   !draft->in_prompt.has_duration &&

@@ -74,7 +74,8 @@ static void test_the_order_of_faults(void)
     draft.ratio = STR("9:21");
     draft.callback_url = STR("http://127.0.0.1/");
     draft.callback_member = "callback_url";
-    (void)str_copy(draft.asset_field, sizeof(draft.asset_field), STR("content[0].x"));
+    draft.assets[0] = (struct draft_asset){.field = "content[0].x", .id = STR("asset-none")};
+    draft.asset_count = 1;
 
     (void)refused(&world, "model", &draft, ERR_MODEL_UNKNOWN, "model");
     draft.model_asked = STR(PRO_15);
@@ -90,7 +91,7 @@ static void test_the_order_of_faults(void)
     world.script.route_count = 2;
     err = refused(&world, "asset", &draft, ERR_ASSET_UNKNOWN, "content[0].x");
     CHECK_TRUE("by its member", strstr(err.msg, "content[0].x") != NULL);
-    draft.asset_field[0] = '\0';
+    draft.asset_count = 0;
     (void)refused(&world, "balance", &draft, ERR_BALANCE, "");
     world.scope = world_tenant(&world, "rich", YUAN(100));
     CHECK_OK("nothing", submit(&world, &draft, &result, &err), &err);

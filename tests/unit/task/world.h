@@ -80,6 +80,7 @@ struct world {
     struct db *db;
     struct catalogue *catalogue;
     struct provider provider;
+    struct asset_library assets;
     struct task_service service;
     struct script script;
     struct upstream upstreams[2];
@@ -124,8 +125,8 @@ static inline void script_create(void *self, const struct provider_route *route,
 
     (void)deadline_us;
     lock_take(&script->lock);
-    script->patch_at = draft->patch.at;
-    str_copy_cut(script->patch_json, sizeof(script->patch_json), draft->patch.json);
+    script->patch_at = draft->patches[0].at;
+    str_copy_cut(script->patch_json, sizeof(script->patch_json), draft->patches[0].json);
     number = script->creates++;
     if (number < STEPS_MAX)
         script->account_of_create[number] = route->account_id;
@@ -311,7 +312,10 @@ static inline void world_init(struct world *world, int64_t top_up_nano)
     world->scope = world_tenant(world, "acme", top_up_nano);
     world->provider = (struct provider){world,        script_choose, script_create,
                                         script_watch, script_look,   script_remove};
+    world->assets.db = world->db;
+    atomic_init(&world->assets.public_url, "https://gateway.example");
     world->service = (struct task_service){.db = world->db,
+                                           .assets = &world->assets,
                                            .catalogue = world->catalogue,
                                            .provider = &world->provider,
                                            .callbacks = {world, script_check}};
