@@ -390,6 +390,61 @@ static void test_number_of_items(void)
     }
 }
 
+/* Which item an asset belongs to, by the item's type and not by its other members. */
+static void test_kinds_of_assets(void)
+{
+    static const char body[] =
+        "{\"model\":\"m\",\"CallbackURL\":\"asset://c\",\"content\":["
+        "{\"type\":\"image_url\",\"image_url\":{\"url\":\"Asset://Asset-A\"}},"
+        "{\"type\":\"video_url\",\"video_url\":{\"url\":\"https://x/v.mp4\"},"
+        "\"image_url\":{\"url\":\"asset://b\"}},"
+        "{\"type\":\"text\",\"text\":\"asset://t\",\"audio_url\":{\"url\":\"asset://d\"}},"
+        "{\"type\":\"audio_url\",\"audio_url\":{\"url\":\"asset://e\"}}],"
+        "\"callback_url\":\"https://x\"}";
+    static const struct {
+        const char *field, *id, *at;
+        enum content_kind kind;
+    } want[] = {
+        {"CallbackURL", "c", "", CONTENT_TEXT},
+        {"content[0].image_url.url", "asset-a", "\"Asset://Asset-A\"", CONTENT_IMAGE},
+        {"content[1].image_url.url", "b", "\"asset://b\"", CONTENT_TEXT},
+        {"content[2].text", "t", "", CONTENT_TEXT},
+        {"content[2].audio_url.url", "d", "\"asset://d\"", CONTENT_TEXT},
+        {"content[3].audio_url.url", "e", "\"asset://e\"", CONTENT_AUDIO},
+    };
+    CLEANUP(decoded_fini) struct decoded decoded = {0};
+
+    decode(str_from(body), &decoded);
+    CHECK_OK("decoded", decoded.code, &decoded.err);
+    CHECK_INT("assets", decoded.draft.asset_count, COUNT_OF(want));
+    for (size_t i = 0; i < COUNT_OF(want) && i < decoded.draft.asset_count; i++) {
+        const struct draft_asset *asset = &decoded.draft.assets[i];
+
+        CHECK_TEXT(want[i].field, asset->field, want[i].field);
+        CHECK_TRUE(want[i].field, str_is(asset->id, want[i].id));
+        CHECK_TRUE(want[i].field, str_is(asset->at, want[i].at));
+        CHECK_INT(want[i].field, asset->kind, want[i].kind);
+    }
+    CHECK_TEXT("the first that is none", decoded.draft.plain_field, "content[1].video_url.url");
+}
+
+static void test_number_of_assets(void)
+{
+    for (int count = 31; count <= 33; count++) {
+        CLEANUP(buf_fini) struct buf body = {0};
+        CLEANUP(decoded_fini) struct decoded decoded = {0};
+
+        buf_init(&body, 1 << 16);
+        buf_puts(&body, "{\"model\":\"m\"," CONTENT ",\"extra\":[");
+        for (int i = 0; i < count; i++)
+            buf_printf(&body, "%s\"asset://a%d\"", i == 0 ? "" : ",", i);
+        buf_puts(&body, "]}");
+        decode(buf_str(&body), &decoded);
+        CHECK_INT("assets", decoded.code, count <= 32 ? ERR_OK : ERR_INVALID);
+        CHECK_TEXT("assets", decoded.err.field, count <= 32 ? "" : "content");
+    }
+}
+
 /* Bodies and the member that the first asset stands in; "" none. */
 static void check_asset(const char *what, struct str body, const char *field)
 {
@@ -815,9 +870,10 @@ static void test_parameters_in_prompts(void)
 CHECK_MAIN(CHECK_TEST(test_not_an_object), CHECK_TEST(test_required), CHECK_TEST(test_types),
            CHECK_TEST(test_bounds), CHECK_TEST(test_lengths), CHECK_TEST(test_long_model_names),
            CHECK_TEST(test_model_alone), CHECK_TEST(test_content_items), CHECK_TEST(test_roles),
-           CHECK_TEST(test_counts), CHECK_TEST(test_number_of_items), CHECK_TEST(test_assets),
-           CHECK_TEST(test_long_prompts_and_urls), CHECK_TEST(test_whole_draft),
-           CHECK_TEST(test_bare_draft), CHECK_TEST(test_callbacks),
-           CHECK_TEST(test_callbacks_refused), CHECK_TEST(test_tools),
-           CHECK_TEST(test_draft_tasks), CHECK_TEST(test_a_draft_task_in_a_long_body),
-           CHECK_TEST(test_parameters_in_prompts))
+           CHECK_TEST(test_counts), CHECK_TEST(test_number_of_items),
+           CHECK_TEST(test_kinds_of_assets), CHECK_TEST(test_number_of_assets),
+           CHECK_TEST(test_assets), CHECK_TEST(test_long_prompts_and_urls),
+           CHECK_TEST(test_whole_draft), CHECK_TEST(test_bare_draft),
+           CHECK_TEST(test_callbacks), CHECK_TEST(test_callbacks_refused),
+           CHECK_TEST(test_tools), CHECK_TEST(test_draft_tasks),
+           CHECK_TEST(test_a_draft_task_in_a_long_body), CHECK_TEST(test_parameters_in_prompts))
