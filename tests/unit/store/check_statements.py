@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Every statement of every *_repo.c is one on both engines, with as many parameters, and on
-PostgreSQL too none walks a table that grows with the tasks, when there are some thousands.
+PostgreSQL too none walks a table that grows with tasks or assets, when there are some thousands.
 The server is at ARKGATE_TEST_POSTGRES."""
 import os
 import re
@@ -14,10 +14,11 @@ import postgres  # noqa: E402
 import statements  # noqa: E402
 
 STATEMENTS_MIN = 120
-TASKS = 20000  # all of them are in ANALYZE's sample: the plans are the same each time
+TASKS = ASSETS = 20000  # all of them are in ANALYZE's sample: the plans are the same each time
+GROUPS = 2000
 INTEGERS = {"smallint", "integer", "bigint", "numeric", "boolean"}
-LISTS = {"task_by_tenant", "task_by_identity", "task_by_shown", "task_by_model", "task_by_tier"}
-# Twenty tenants, two accounts; one task in fifty is open, few attempts and holds are not settled.
+# Twenty tenants, two accounts; one task in fifty is open, few attempts and holds are not settled;
+# one asset in fifty is processing.
 FILL = f"""
 INSERT INTO tenant (name, currency, book, created_us) SELECT 't' || g, 'CNY', 'b', g FROM generate_series(1, 20) AS g;
 INSERT INTO account SELECT id, 'CNY', 0, 0, 0, 0, 0, 1, '' FROM tenant;
@@ -44,6 +45,18 @@ INSERT INTO hold (tenant_id, task, seq, amount_nano, tokens, output_ms, book, bo
         unit_price_nano)
     SELECT tenant_id, minted_id, 1, 1, 1, 1, 'b', 1, 's', CASE WHEN id % 2000 = 0 THEN 'review'
         WHEN ended_us IS NULL THEN 'open' ELSE 'charged' END, 'mtoken', 1 FROM task;
+INSERT INTO asset_group SELECT 'group-' || g, 1 + g % 20, 'tok-' || g % 60, 'n' || g, 'n' || g, '', 'p' || g % 400, g
+    FROM generate_series(1, {GROUPS}) AS g;
+INSERT INTO asset_group_count SELECT tenant_id, identity, project, count(*) FROM asset_group GROUP BY 1, 2, 3;
+INSERT INTO asset SELECT 'asset-' || g, o.tenant_id, o.identity, o.id, (ARRAY['Image', 'Video', 'Audio'])[1 + g % 3],
+        'n' || g, 'n' || g, o.project, CASE WHEN g % 50 = 0 THEN 'Processing' WHEN g % 9 = 0 THEN 'Failed' ELSE 'Active' END,
+        '', '', 1, CASE WHEN g % 50 <> 0 AND g % 9 <> 0 THEN sha256(CAST(CAST(g AS text) AS bytea)) END,
+        CASE WHEN g % 50 <> 0 AND g % 9 <> 0 AND g % 3 <> 2 THEN sha256(CAST('t' || g AS bytea)) END, '', '', 0, 0, 0, 0, 0,
+        g / 3, g FROM generate_series(1, {ASSETS}) AS g JOIN asset_group AS o ON o.id = 'group-' || 1 + g % {GROUPS};
+INSERT INTO asset_count SELECT tenant_id, unnest(ARRAY[group_id, '']), identity, project, status, count(*), sum(bytes)
+    FROM asset GROUP BY 1, 2, 3, 4, 5;
+INSERT INTO asset_request SELECT tenant_id, 'key:' || id, 'h', id, created_us FROM asset;
+INSERT INTO ingest SELECT id, tenant_id, 'u', created_us, '', 0, created_us FROM asset;
 ANALYZE"""
 
 
@@ -129,7 +142,7 @@ def on_postgres(cursor, one, first_columns, pages):
     count = len(set(re.findall(r"\$\d+", one.pg)))
     if len(types) != count:
         return [f"{len(types)} parameters, SQLite has {count}"]
-    is_page = one.path.endswith("task_list_repo.c") and "OFFSET" in one.pg
+    is_page = statements.is_page(one)
     cursor.execute(f"SET enable_sort = {'off' if is_page else 'on'}")
     # A limit that is not known yet counts for a tenth of all rows, many enough to read all.
     cursor.execute(f"SET enable_seqscan = {'off' if 'LIMIT $' in one.pg else 'on'}")
@@ -143,7 +156,7 @@ def on_postgres(cursor, one, first_columns, pages):
     found = [] if statements.is_meant_to_walk(one.pg) else list(walks(plan, first_columns))
     if is_page:  # it can come in the order of an index
         found += [node["Node Type"] for node in plan if "Sort" in node["Node Type"]]
-        pages.update(LISTS & {node.get("Index Name") for node in plan})
+        pages.update(statements.LISTS & {node.get("Index Name") for node in plan})
     return found
 
 
@@ -167,9 +180,9 @@ def main():
             for engine, text in troubles:
                 failed += 1
                 print(f"{one.path}: {one.function}: {engine}: {text}\n    {one.pg}")
-    if pages != LISTS:
+    if pages != statements.LISTS:
         failed += 1
-        print(f"indexes of pages: {sorted(pages)}, expected {sorted(LISTS)}")
+        print(f"indexes of pages: {sorted(pages)}, expected {sorted(statements.LISTS)}")
     print(f"{len(everything)} statements, {failed} troubles")
     return 0 if len(everything) >= STATEMENTS_MIN and failed == 0 else 1
 

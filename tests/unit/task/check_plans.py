@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""No statement of the gateway walks a table that grows with the tasks: every query's plan,
+"""No statement of the gateway walks a table that grows with tasks or assets: every query's plan,
 as SQLite makes it on the shipped schema, uses an index there. Each index of lists serves
 a page, and a move of state rewrites only those that it has to."""
 import os
@@ -10,7 +10,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 import statements  # noqa: E402
 
-LISTS = {"task_by_tenant", "task_by_identity", "task_by_shown", "task_by_model", "task_by_tier"}
 MOVED = {"task", "task_by_shown", "task_open"}
 
 
@@ -32,10 +31,10 @@ def main():
         plan = list(db.execute("EXPLAIN QUERY PLAN " + numbered, [0] * count))
         walks = [row[3] for row in plan if re.match(rf"SCAN ({growing})\b", row[3])
                  and not statements.SMALL & set(row[3].split())]
-        if one.path.endswith("task_list_repo.c"):  # a page comes in the order of an index
+        if os.path.basename(one.path) in statements.PAGES:  # a page comes in the order of an index
             walks += [row[3] for row in plan if "TEMP B-TREE" in row[3] or re.match(r"SCAN task_count", row[3])]
-            if "OFFSET" in sql:
-                pages |= LISTS & set(" ".join(row[3] for row in plan).split())
+        if statements.is_page(one):
+            pages |= statements.LISTS & set(" ".join(row[3] for row in plan).split())
         if sql.startswith("UPDATE task SET state =") and "upstream_id" not in sql:
             moved |= written(db, numbered, count)
         if walks and not statements.is_meant_to_walk(sql):
@@ -43,7 +42,7 @@ def main():
             print(f"{one.path}: {sql}\n    {walks}")
         else:
             passed += 1
-    for what, got, want in (("indexes of pages", pages, LISTS), ("written by a move", moved, MOVED)):
+    for what, got, want in (("indexes of pages", pages, statements.LISTS), ("written by a move", moved, MOVED)):
         if got != want:
             failed += 1
             print(f"{what}: {sorted(got)}, expected {sorted(want)}")
