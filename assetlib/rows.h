@@ -17,6 +17,9 @@ FALLIBLE group_repo_count(struct db_conn *conn, const struct scope *scope,
 /* project empty: whichever. ERR_GROUP_UNKNOWN. */
 FALLIBLE group_repo_get(struct db_conn *conn, const struct scope *scope, struct str id,
                         struct str project, struct asset_group *ret_group, struct err *err);
+/* For the statements of this folder: the columns of a group in a fixed order. */
+#define GROUP_COLUMNS "id, identity, name, description, project, created_us"
+void group_repo_read(struct db_stmt *stmt, struct asset_group *ret_group);
 
 /* asset_repo.c --------------------------------------------------------- */
 
@@ -43,14 +46,12 @@ FALLIBLE asset_repo_note_use(struct db_conn *conn, const struct scope *scope,
 FALLIBLE asset_repo_refers(struct db_conn *conn, const struct scope *scope,
                            const uint8_t hash[CRYPTO_HASH_BYTES], bool *ret_refers,
                            struct err *err);
-/* For the statements of this folder: the columns of an asset in a fixed order. */
+/* Likewise of an asset. */
 #define ASSET_COLUMNS                                                                        \
     "id, identity, group_id, type, status, name, project, error_code, error_message, bytes," \
     " hash, thumbnail, format, codec, width, height, fps_milli, duration_ms, channels,"      \
     " created_us, updated_us"
 void asset_repo_read(struct db_stmt *stmt, struct asset *ret_asset);
-#define GROUP_COLUMNS "id, identity, name, description, project, created_us"
-void group_repo_read(struct db_stmt *stmt, struct asset_group *ret_group);
 
 /* browse_repo.c -------------------------------------------------------- */
 
