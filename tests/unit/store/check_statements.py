@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import postgres  # noqa: E402
 import statements  # noqa: E402
 
-STATEMENTS_MIN = 120
+STATEMENTS_MIN = 160
 TASKS = ASSETS = 20000  # all of them are in ANALYZE's sample: the plans are the same each time
 GROUPS = 2000
 INTEGERS = {"smallint", "integer", "bigint", "numeric", "boolean"}

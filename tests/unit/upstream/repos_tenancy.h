@@ -249,6 +249,24 @@ static enum err_code step_tenant_repo_each(struct db_conn *conn, struct call *ca
                             visit_tenant, call->told, err);
 }
 
+/* New ones of four tenants, then each changed. */
+static enum err_code step_tenant_setting_repo_put(struct db_conn *conn, struct call *call,
+                                                  struct err *err)
+{
+    int at = call->at;
+
+    CASES(2 * TEXTS);
+    return tenant_setting_repo_put(conn, numbers[at % TEXTS % 4], str_from(texts[at % TEXTS]),
+                                   text_of(at, 1 + at / TEXTS), err);
+}
+
+static enum err_code step_tenant_setting_repo_each(struct db_conn *conn, struct call *call,
+                                                   struct err *err)
+{
+    CASES(NUMBERS);
+    return tenant_setting_repo_each(conn, numbers[call->at], visit_meta, call->told, err);
+}
+
 /* ---- tokens -------------------------------------------------------------------------------
  */
 
@@ -601,6 +619,7 @@ static enum err_code step_upstream_repo_each(struct db_conn *conn, struct call *
         ROW(audit_repo_set_head, "audit_head"), READ(audit_repo_head_is),                      \
         READ(audit_repo_each), ROW(tenant_repo_insert, "tenant"), READ(tenant_repo_find),      \
         READ(tenant_repo_get), ROW(tenant_repo_update, "tenant"), READ(tenant_repo_each),      \
+        ROW(tenant_setting_repo_put, "tenant_setting"), READ(tenant_setting_repo_each),        \
         ROW(token_repo_insert, "token"), READ(token_repo_get), READ(token_repo_by_hash),       \
         ROW(token_repo_set_expiry, "token"), ROW(token_repo_revoke, "token"),                  \
         READ(token_repo_each), ROW(access_key_repo_insert, "access_key"),                      \

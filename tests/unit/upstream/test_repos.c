@@ -3,14 +3,15 @@
  * the same arguments: what it answers, and what is in every table after it, must be the
  * same. check_repos.py tells when a function has no row here. The PostgreSQL server is at
  * ARKGATE_TEST_POSTGRES. */
+#include "tests/unit/upstream/repos_assets.h"
 #include "tests/unit/upstream/repos_attempt.h"
 #include "tests/unit/upstream/repos_billing.h"
 #include "tests/unit/upstream/repos_tenancy.h"
 #include "tests/unit/upstream/repos_upstream.h"
 
 /* In an order in which each finds rows of those before it. */
-static const struct repo_row rows[] = {REPOS_TENANCY, REPOS_BILLING, REPOS_TASK,
-                                       REPOS_UPSTREAM};
+static const struct repo_row rows[] = {REPOS_TENANCY, REPOS_BILLING, REPOS_TASK, REPOS_UPSTREAM,
+                                       REPOS_ASSETS};
 
 static void test_side_by_side(void)
 {
