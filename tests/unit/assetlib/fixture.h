@@ -56,7 +56,7 @@ static inline struct scope own_only(struct scope scope)
     return scope;
 }
 
-/* ---- rows -------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------ */
 
 struct question {
     const char *sql; /* static */
@@ -105,8 +105,7 @@ static inline void check_counts(struct shelf *shelf, const char *what)
     CHECK_INT(what, shelf_ask(shelf, DIFFERENCE(COUNTED_GROUPS, KEPT_GROUPS)), 0);
 }
 
-/* ---- steps, each with a look at the counts --------------------------------------------------
- */
+/* ---- steps, each with a look at the counts --------------------------------------------- */
 
 static const struct asset_request no_request = {0};
 

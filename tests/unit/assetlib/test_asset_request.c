@@ -181,8 +181,7 @@ static void test_age(void)
     shelf_fini(&repeats.shelf);
 }
 
-/* ---- old names -----------------------------------------------------------------------------
- */
+/* ---- old names ------------------------------------------------------------------------- */
 
 static enum err_code put_old_steps(struct db_conn *conn, void *ctx, struct err *err)
 {

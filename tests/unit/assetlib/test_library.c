@@ -18,8 +18,7 @@ static void check_id(const char *kind, const char *id)
     CHECK_INT(id, strspn(id + head + 16, LETTERS DIGITS), 10);
 }
 
-/* ---- groups --------------------------------------------------------------------------------
- */
+/* ---- groups ---------------------------------------------------------------------------- */
 
 static void check_group(struct shelf *shelf, struct scope scope, const char *id,
                         const char *project, enum err_code rc)
@@ -103,8 +102,7 @@ static void test_long_texts(void)
     shelf_fini(&shelf);
 }
 
-/* ---- assets --------------------------------------------------------------------------------
- */
+/* ---- assets ---------------------------------------------------------------------------- */
 
 static void check_asset(struct shelf *shelf, struct scope scope, const char *id,
                         const char *project, enum err_code rc)
@@ -212,8 +210,7 @@ static void test_refused_assets(void)
     shelf_fini(&shelf);
 }
 
-/* ---- limits --------------------------------------------------------------------------------
- */
+/* ---- limits ---------------------------------------------------------------------------- */
 
 struct limit_step {
     enum { MAKE, REFUSE, FINISH } kind;

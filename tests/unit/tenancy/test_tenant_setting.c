@@ -36,7 +36,7 @@ static enum err_code set(struct db_conn *conn, const char *tenant, struct str na
     return tenant_setting_set(conn, ACTOR, NOW, &found, name, value, err);
 }
 
-/* ---- values ------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------- */
 
 static enum err_code value_steps(struct db_conn *conn, void *ctx, struct err *unused)
 {
@@ -75,7 +75,7 @@ static enum err_code value_steps(struct db_conn *conn, void *ctx, struct err *un
     return ERR_OK;
 }
 
-/* ---- refusals ---------------------------------------------------------------------------- */
+/* ---- refusals -------------------------------------------------------------------------- */
 
 #define WORDS(name, first, second) name " must be " first " or " second
 #define NUMBERS(name, max) name " must be a number from 0 to " max
@@ -155,8 +155,7 @@ static void test_values(void)
     fixture_fini(&fixture);
 }
 
-/* ---- who learns of it ----------------------------------------------------------------------
- */
+/* ---- who learns of it ------------------------------------------------------------------ */
 
 static enum err_code check_entry(const struct audit_entry *entry, void *ctx, struct err *err)
 {

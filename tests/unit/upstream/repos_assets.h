@@ -49,7 +49,7 @@ static void put_folded(struct str text, struct buf *folded)
     }
 }
 
-/* ---- groups ------------------------------------------------------------------------------ */
+/* ---- groups ---------------------------------------------------------------------------- */
 
 static struct asset_group group_of(int at)
 {
@@ -131,7 +131,7 @@ static enum err_code step_group_repo_read(struct db_conn *conn, struct call *cal
     return step == DB_DONE ? ERR_OK : err->code;
 }
 
-/* ---- assets ------------------------------------------------------------------------------ */
+/* ---- assets ---------------------------------------------------------------------------- */
 
 /* As it is when it is made; its group is one of the first. */
 static struct asset asset_of(int at)
@@ -301,7 +301,7 @@ static enum err_code step_asset_repo_read(struct db_conn *conn, struct call *cal
     return step == DB_DONE ? ERR_OK : err->code;
 }
 
-/* ---- lists ------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------- */
 
 enum { BROWSES = 16 * TEXTS };
 
@@ -417,8 +417,7 @@ static enum err_code step_browse_repo_assets(struct db_conn *conn, struct call *
     return browse_repo_assets(conn, &scope, &browsing.browse, &reader, err);
 }
 
-/* ---- requests -----------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------- */
 
 /* Each name twice: the second time another row gives way. Never two of one time. */
 static enum err_code step_request_repo_put(struct db_conn *conn, struct call *call,
@@ -466,8 +465,7 @@ static enum err_code step_request_repo_sweep(struct db_conn *conn, struct call *
     return ERR_OK;
 }
 
-/* ---- files to be fetched -------------------------------------------------------------------
- */
+/* ---- files to be fetched --------------------------------------------------------------- */
 
 /* Never the same for two. */
 static int64_t due_of(int at)
