@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-enum { STRATEGY_MAX = 256 /* a longer one is not Skip, however it is padded */ };
-
 /* White space of Unicode in UTF-8 that str_trim does not know, and the byte order mark. */
 static const char *const blanks[] = {
     "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
@@ -50,6 +48,14 @@ static bool is_skip(struct str text)
     return str_eq_nocase(text, STR("Skip"));
 }
 
+/* What is too long to be read is no strategy either, and may well be one behind blanks. */
+static bool is_skip_value(const struct json_doc *doc, const struct json_value *value)
+{
+    struct str text = json_text(doc, value);
+
+    return is_skip(text) || (text.len == 0 && json_raw(doc, value).len > 2);
+}
+
 /* Below a moderation, or not yet; no deeper than the gate lets texts be. */
 static bool asks_to_skip(const struct json_doc *doc, const struct json_value *value,
                          bool moderated)
@@ -59,8 +65,7 @@ static bool asks_to_skip(const struct json_doc *doc, const struct json_value *va
         struct str name = str_from(json_name(child));
 
         if (moderated && str_eq_nocase(name, STR("strategy")) &&
-            json_type(child) == JSON_STRING &&
-            is_skip(json_text_head(doc, child, STRATEGY_MAX)))
+            json_type(child) == JSON_STRING && is_skip_value(doc, child))
             return true;
         if (asks_to_skip(doc, child, moderated || str_eq_nocase(name, STR("moderation"))))
             return true;

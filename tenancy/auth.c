@@ -73,8 +73,8 @@ static enum err_code signer_read(struct db_conn *conn, void *ctx, struct err *er
 
     buf_reset(&lookup->sealed); /* it may run twice */
     TRY(settings_version(conn, &lookup->version, err));
-    TRY(access_key_repo_signer(conn, lookup->id, &lookup->key, &lookup->tenant,
-                               &lookup->sealed, err));
+    TRY(access_key_repo_signer(conn, lookup->id, &lookup->key, &lookup->tenant, &lookup->sealed,
+                               err));
     return tenant_setting_load(conn, lookup->key.tenant_id, &lookup->settings, err);
 }
 

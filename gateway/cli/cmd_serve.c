@@ -98,6 +98,27 @@ static enum err_code check_callback(void *self, int64_t tenant_id, struct str ur
     return net_url_check(gateway->resolver, url, &rule, deadline_us, err);
 }
 
+/* What request handlers reach, but for the largest body. */
+static enum err_code open_app(struct gateway *gateway, const struct cli_ctx *ctx,
+                              struct err *err)
+{
+    gateway->app.db = gateway->db;
+    TRY(catalogue_open(gateway->db, &gateway->catalogue, err));
+    TRY(price_memory_open(&gateway->prices, err));
+    gateway->app.tasks = (struct task_service){.db = gateway->db,
+                                               .catalogue = gateway->catalogue,
+                                               .prices = gateway->prices,
+                                               .provider = ark_provider(gateway->ark),
+                                               .callbacks = {gateway, check_callback},
+                                               .settings = gateway->config.tasks};
+    /* The rest of the workers stays free for requests that wait for nobody. */
+    TRY(waiting_open((int)gateway->config.workers * 6 / 10, &gateway->app.tasks.waiting, err));
+    TRY(serve_assets_open(&gateway->assets, ctx, &gateway->config, &gateway->app, err));
+    link_key(gateway->keys.master, gateway->app.assets.link_key);
+    gateway->app.tasks.assets = &gateway->app.assets;
+    return auth_open(gateway->db, &gateway->keys, &gateway->app.auth, err);
+}
+
 static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, struct err *err)
 {
     static const struct dialect *const dialects[] = {&tenant_api_dialect, &volc_dialect,
@@ -131,22 +152,8 @@ static enum err_code start(struct gateway *gateway, const struct cli_ctx *ctx, s
     TRY(net_open(&net_options, &gateway->net, err));
     TRY(ark_open(gateway->db, gateway->net, &gateway->keys, &gateway->config.ark, &gateway->ark,
                  err));
-    gateway->app.db = gateway->db;
-    TRY(catalogue_open(gateway->db, &gateway->catalogue, err));
-    TRY(price_memory_open(&gateway->prices, err));
     gateway->app.body_max = options.body_max;
-    gateway->app.tasks = (struct task_service){.db = gateway->db,
-                                               .catalogue = gateway->catalogue,
-                                               .prices = gateway->prices,
-                                               .provider = ark_provider(gateway->ark),
-                                               .callbacks = {gateway, check_callback},
-                                               .settings = gateway->config.tasks};
-    /* The rest of the workers stays free for requests that wait for nobody. */
-    TRY(waiting_open((int)gateway->config.workers * 6 / 10, &gateway->app.tasks.waiting, err));
-    TRY(serve_assets_open(&gateway->assets, ctx, &gateway->config, &gateway->app, err));
-    link_key(gateway->keys.master, gateway->app.assets.link_key);
-    gateway->app.tasks.assets = &gateway->app.assets;
-    TRY(auth_open(gateway->db, &gateway->keys, &gateway->app.auth, err));
+    TRY(open_app(gateway, ctx, err));
     /* If nobody else writes, whatever is still submitting lost its sender; else the
      * reconciler finds it in time. */
     if (!db_is_shared(gateway->db))

@@ -12,8 +12,7 @@ struct tenant_view {
     struct ledger_account account;
 };
 
-static enum err_code load_view(struct db_conn *conn, struct tenant_view *view,
-                                  struct err *err)
+static enum err_code load_view(struct db_conn *conn, struct tenant_view *view, struct err *err)
 {
     struct scope scope = {.tenant_id = view->tenant.id};
 
@@ -326,8 +325,8 @@ const struct command cmd_tenant[] = {
     {"tenant list", CLI_READ, 0, 0, "", "List tenants with their balances.", list_options,
      COUNT_OF(list_options), run_list},
     {"tenant show", CLI_READ, 1, 1, "NAME", "Show one tenant.", NULL, 0, run_show},
-    {"tenant set", CLI_WRITE, 2, CLI_ARGS_MAX, "NAME KEY=VALUE…", "Change credit_line, book or a setting.",
-     NULL, 0, run_set},
+    {"tenant set", CLI_WRITE, 2, CLI_ARGS_MAX, "NAME KEY=VALUE…",
+     "Change credit_line, book or a setting.", NULL, 0, run_set},
     {"tenant suspend", CLI_WRITE, 1, 1, "NAME", "Refuse its creates; reads still work.", NULL,
      0, run_suspend},
     {"tenant resume", CLI_WRITE, 1, 1, "NAME", "Let it create again.", NULL, 0, run_suspend},

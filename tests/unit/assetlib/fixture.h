@@ -14,13 +14,7 @@ struct shelf {
     struct fixture fixture;
     struct asset_library library;
     struct scope one, two, rival;
-    int wakes;
 };
-
-static inline void shelf_woken(void *ctx)
-{
-    (*(int *)ctx)++;
-}
 
 static inline struct scope shelf_scope(int64_t tenant_id, const char *identity)
 {
@@ -37,11 +31,8 @@ static inline void shelf_init(struct shelf *shelf)
     shelf->one = shelf_scope(1, "tok-one");
     shelf->two = shelf_scope(1, "tok-two");
     shelf->rival = shelf_scope(2, "tok-one");
-    shelf->library = (struct asset_library){.db = shelf->fixture.db,
-                                            .bytes_max = {30, 50, 15},
-                                            .request_keep_us = 24 * HOUR,
-                                            .wake = shelf_woken,
-                                            .wake_ctx = &shelf->wakes};
+    shelf->library = (struct asset_library){
+        .db = shelf->fixture.db, .bytes_max = {30, 50, 15}, .request_keep_us = 24 * HOUR};
 }
 
 static inline void shelf_fini(struct shelf *shelf)

@@ -116,7 +116,6 @@ static void test_assets(void)
     }
     CHECK_INT("assets", shelf_ask(&repeats.shelf, "SELECT count(*) FROM asset"), made);
     CHECK_INT("files", shelf_ask(&repeats.shelf, "SELECT count(*) FROM ingest"), made);
-    CHECK_INT("woken", repeats.shelf.wakes, made);
     shelf_fini(&repeats.shelf);
 }
 

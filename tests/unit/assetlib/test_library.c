@@ -63,7 +63,6 @@ static void test_groups(void)
     check_group(&shelf, shelf.rival, created.id, "", ERR_GROUP_UNKNOWN);
     check_group(&shelf, shelf.one, "group-20261231235959-aaaaaaaaaa", "", ERR_GROUP_UNKNOWN);
     check_group(&shelf, shelf.one, LONG_ID, "", ERR_GROUP_UNKNOWN);
-    CHECK_INT("nobody is woken", shelf.wakes, 0);
     shelf_fini(&shelf);
 }
 
@@ -151,7 +150,6 @@ static void test_assets(void)
                                 "https://files.test/a?sign=''1''&x=%20'"
                                 " AND due_us = asset.created_us AND holder = '' AND tries = 0"),
               1);
-    CHECK_INT("woken", shelf.wakes, 1);
 
     check_asset(&shelf, shelf.one, created.id, "default", ERR_OK);
     check_asset(&shelf, shelf.one, created.id, "other", ERR_ASSET_UNKNOWN);
@@ -206,7 +204,6 @@ static void test_refused_assets(void)
     }
     CHECK_INT("assets", shelf_ask(&shelf, "SELECT count(*) FROM asset"), 1);
     CHECK_INT("files", shelf_ask(&shelf, "SELECT count(*) FROM ingest"), 1);
-    CHECK_INT("woken", shelf.wakes, 1);
     shelf_fini(&shelf);
 }
 
@@ -281,7 +278,6 @@ static void test_number_limit(void)
     run_limits(&shelf, &shelf.rival, one, COUNT_OF(one));
     shelf.rival.settings.asset_count = 0;
     run_limits(&shelf, &shelf.rival, none, COUNT_OF(none));
-    CHECK_INT("woken", shelf.wakes, 5);
     shelf_fini(&shelf);
 }
 

@@ -284,6 +284,18 @@ static enum err_code step_asset_repo_refers(struct db_conn *conn, struct call *c
     return ERR_OK;
 }
 
+/* Each use twice: the second says nothing. */
+static enum err_code step_asset_repo_note_use(struct db_conn *conn, struct call *call,
+                                              struct err *err)
+{
+    struct asset asset = asset_of(call->at / 2);
+    struct scope scope = maker_of(call->at / 2);
+
+    CASES(2 * TEXTS);
+    return asset_repo_note_use(conn, &scope, str_from(asset.id), str_from(asset.name), call->at,
+                               err);
+}
+
 static enum err_code step_asset_repo_read(struct db_conn *conn, struct call *call,
                                           struct err *err)
 {
@@ -563,17 +575,18 @@ static enum err_code step_ingest_repo_delete(struct db_conn *conn, struct call *
                               err);
 }
 
-#define REPOS_ASSETS                                                                     \
-    ROW(group_repo_insert, "asset_group"), ROW(group_repo_count, "asset_group_count"),   \
-        READ(group_repo_get), READ(group_repo_read), ROW(asset_repo_insert, "asset"),    \
-        ROW(asset_repo_count, "asset_count"), READ(asset_repo_usage),                    \
-        ROW(asset_repo_finish, "asset"), READ(asset_repo_get), READ(asset_repo_refers),  \
-        READ(asset_repo_read), READ(browse_repo_count_groups), READ(browse_repo_groups), \
-        READ(browse_repo_count_assets), READ(browse_repo_assets),                        \
-        ROW(request_repo_put, "asset_request"), READ(request_repo_find),                 \
-        ROW(request_repo_sweep, "asset_request"), ROW(ingest_repo_insert, "ingest"),     \
-        ROW(ingest_repo_take, "ingest"), READ(ingest_repo_next),                         \
-        ROW(ingest_repo_later, "ingest"), ROW(ingest_repo_release, "ingest"),            \
+#define REPOS_ASSETS                                                                    \
+    ROW(group_repo_insert, "asset_group"), ROW(group_repo_count, "asset_group_count"),  \
+        READ(group_repo_get), READ(group_repo_read), ROW(asset_repo_insert, "asset"),   \
+        ROW(asset_repo_count, "asset_count"), READ(asset_repo_usage),                   \
+        ROW(asset_repo_finish, "asset"), READ(asset_repo_get), READ(asset_repo_refers), \
+        ROW(asset_repo_note_use, "asset_use"), READ(asset_repo_read),                   \
+        READ(browse_repo_count_groups), READ(browse_repo_groups),                       \
+        READ(browse_repo_count_assets), READ(browse_repo_assets),                       \
+        ROW(request_repo_put, "asset_request"), READ(request_repo_find),                \
+        ROW(request_repo_sweep, "asset_request"), ROW(ingest_repo_insert, "ingest"),    \
+        ROW(ingest_repo_take, "ingest"), READ(ingest_repo_next),                        \
+        ROW(ingest_repo_later, "ingest"), ROW(ingest_repo_release, "ingest"),           \
         ROW(ingest_repo_delete, "ingest")
 
 #endif
