@@ -7,11 +7,13 @@
 #include "base/base.h"
 #include "base/net/net.h"
 
+#include <stdatomic.h>
+
 enum {
     DEMO_PATH_MAX = 4096, /* PATH_MAX of Linux */
     DEMO_ARGS_MAX = 24,   /* words of a child's command line */
     DEMO_URL_MAX = 4096,  /* a signed link has about 600 */
-    DEMO_VIDEOS = 2
+    DEMO_VIDEOS = 3
 };
 
 /* demo_child.c: processes of our own binary ------------------------------------- */
@@ -48,8 +50,8 @@ void demo_child_tail(const char *dir, const char *name);
 
 /* One video: what is asked for, and what came of it. */
 struct demo_video {
-    const char *label;   /* "720p" */
-    const char *request; /* body of the create */
+    const char *label; /* "720p" */
+    char request[512]; /* body of the create */
     char id[65];
     char state[16];
     char url[DEMO_URL_MAX];
@@ -61,6 +63,26 @@ struct demo_video {
  * the URL of the collection. Talks on stderr unless quiet. */
 FALLIBLE demo_video_make(struct net *net, const char *tasks, const char *token, const char *dir,
                          bool quiet, struct demo_video *videos, struct err *err);
+
+/* Makes a group and an asset of the picture behind the URL, and waits until it may be used.
+ * actions is the URL that actions are posted to. */
+FALLIBLE demo_video_asset(struct net *net, const char *actions, const char *token,
+                          const char *picture_url, char ret_id[65], struct err *err);
+
+/* demo_picture.c: a picture on loopback -------------------------------------------- */
+
+struct demo_picture {
+    bool open;
+    struct buf bytes;
+    char url[64];
+    int fd;
+    pthread_t thread;
+    atomic_bool stopping;
+};
+/* Makes it with ffmpeg and gives it to whoever asks, on a thread of its own. The caller
+ * closes it either way. */
+FALLIBLE demo_picture_open(const char *dir, struct demo_picture *picture, struct err *err);
+void demo_picture_close(struct demo_picture *picture);
 
 /* demo_report.c: what was made and what it cost ------------------------------------- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The demo as a tenant's client: creates tasks, polls them, downloads the videos.
+/* The demo as a tenant's client: registers a picture, creates tasks, polls them, downloads
+ * the videos.
  * It knows Ark's API and a token, nothing of the installation. */
 #include "gateway/cli/demo_parts.h"
 
@@ -16,6 +17,8 @@ enum {
     FINISH_WAIT_US = 90000000, /* a sanitized simulator encodes 4k in about 10 s */
     CALL_US = 30000000,        /* the simulator encodes when a video is first fetched */
     DOWNLOAD_US = 60000000,
+    ACTIVE_WAIT_US = 60000000, /* a picture is looked at in half a second */
+    ACTIVE_LOOK_US = 50000,
     ANSWER_MAX = 1 << 20,  /* a task has about 1 kB */
     VIDEO_MAX = 256 << 20, /* 4k for 15 s has about 60 MiB */
     ARENA_MAX = 4 << 20
@@ -115,11 +118,13 @@ struct progress {
 
 static void show(struct progress *progress, const struct demo_video *videos)
 {
-    char states[sizeof(progress->shown)];
+    char states[sizeof(progress->shown)] = "";
     double seconds = (double)(sys_mono_us() - progress->begun_us) / 1e6;
+    size_t len = 0;
 
-    (void)snprintf(states, sizeof(states), "%s %s, %s %s", videos[0].label, videos[0].state,
-                   videos[1].label, videos[1].state);
+    for (size_t i = 0; i < DEMO_VIDEOS && len < sizeof(states); i++)
+        len += (size_t)snprintf(states + len, sizeof(states) - len, "%s%s %s",
+                                i == 0 ? "" : ", ", videos[i].label, videos[i].state);
     if (progress->quiet || (!progress->terminal && strcmp(states, progress->shown) == 0))
         return;
     if (progress->terminal)
@@ -188,6 +193,48 @@ static enum err_code download(struct net *net, const char *dir, struct demo_vide
     (void)snprintf(video->file, sizeof(video->file), "%s/%s.mp4", dir, video->label);
     video->bytes = reply.body.len;
     return write_file(video->file, buf_str(&reply.body), err);
+}
+
+/* ---- the picture ------------------------------------------------------------------------- */
+
+/* Posts one action and copies a member of its Result. */
+static enum err_code act(struct net *net, const char *actions, const char *token,
+                         const char *action, const char *body, const char *member, char dst[65],
+                         struct err *err)
+{
+    CLEANUP(net_reply_fini) struct net_reply reply = {0};
+    CLEANUP(arena_fini) struct arena arena = {0};
+    CLEANUP(json_free) struct json_doc *doc = NULL;
+    char url[DEMO_URL_MAX];
+
+    arena_init(&arena, ARENA_MAX);
+    (void)snprintf(url, sizeof(url), "%s?Action=%s&Version=2024-01-01", actions, action);
+    TRY(call(net, token, url, str_from(body), &reply, err));
+    TRY(json_parse(&arena, buf_str(&reply.body), &doc, err));
+    return take_text(doc, json_get(json_root(doc), "Result"), member, dst, 65, err);
+}
+
+enum err_code demo_video_asset(struct net *net, const char *actions, const char *token,
+                               const char *picture_url, char ret_id[65], struct err *err)
+{
+    int64_t deadline_us = sys_mono_us() + ACTIVE_WAIT_US;
+    char body[512], group[65], status[65] = "Processing";
+
+    TRY(act(net, actions, token, "CreateAssetGroup",
+            "{\"Name\":\"demo\",\"GroupType\":\"AIGC\"}", "Id", group, err));
+    (void)snprintf(body, sizeof(body),
+                   "{\"GroupId\":\"%s\",\"URL\":\"%s\",\"AssetType\":\"Image\"}", group,
+                   picture_url);
+    TRY(act(net, actions, token, "CreateAsset", body, "Id", ret_id, err));
+    (void)snprintf(body, sizeof(body), "{\"Id\":\"%s\"}", ret_id);
+    while (strcmp(status, "Processing") == 0 && sys_mono_us() < deadline_us) {
+        if (demo_child_wait(ACTIVE_LOOK_US))
+            return err_set(err, ERR_IO, "interrupted");
+        TRY(act(net, actions, token, "GetAsset", body, "Status", status, err));
+    }
+    if (strcmp(status, "Active") != 0)
+        return err_set(err, ERR_IO, "the picture is %s, it should be Active", status);
+    return ERR_OK;
 }
 
 enum err_code demo_video_make(struct net *net, const char *tasks, const char *token,

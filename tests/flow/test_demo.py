@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The newcomer's first command, as ./demo starts it: two real videos, what they cost and
+"""The newcomer's first command, as ./demo starts it: three real videos, what they cost and
 why, and nothing left behind."""
 import os
 import subprocess
@@ -17,6 +17,6 @@ def test_demo(ctx):
                              capture_output=True, text=True, timeout=100)
         ctx.equal(f"exit status; {run.stderr[-400:]}", run.returncode, 0)
         for text in ("1280x720", "h264", "108900", "5.0094", "3840x2160", "hevc", "785700",
-                     "20.4282", "74.5624", "curl -sS http://127.0.0.1:"):
+                     "20.4282", "864x496", "40594", "1.867324", "72.695076", "curl -sS http://127.0.0.1:"):
             ctx.true(f"it prints {text}", text in run.stdout, run.stdout[-2000:])
         ctx.equal("left behind", os.listdir(folder), [])
