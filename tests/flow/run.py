@@ -10,7 +10,7 @@ A file runs on both engines, but for those of tests/edge, which ask listeners an
 and those that say otherwise: ENGINES = ("sqlite",).
 
 A test is a function test_*(ctx). ctx.shared is one installation for the file with
-simulator, gateway, tenant and token; ctx.new() makes another. Checks through ctx
+simulator, gateway (with the file's SHARED_SETTINGS), tenant and token; ctx.new() makes another. Checks through ctx
 are counted with the test and do not end it, exceptions do. After the last test
 every installation is stopped cleanly and its invariants are checked.
 """
@@ -45,7 +45,8 @@ class Skip(Exception):
 class Context:
     Skip = Skip
 
-    def __init__(self):
+    def __init__(self, shared_settings=None):
+        self.shared_settings = shared_settings
         self.installations = []
         self.failures = []
         self._shared = None
@@ -78,7 +79,7 @@ class Context:
     @property
     def shared(self):
         if self._shared is None:
-            self._shared = self.new(credit="1000")
+            self._shared = self.new(credit="1000", settings=self.shared_settings)
         return self._shared
 
     # -- checks ----------------------------------------------------------------
@@ -177,7 +178,7 @@ def run_file(path):
     spec = importlib.util.spec_from_file_location(os.path.basename(path)[:-3], path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    ctx = Context()
+    ctx = Context(getattr(module, "SHARED_SETTINGS", None))
     total = [0, 0, 0]
     only = os.environ.get("ARKGATE_TEST_ONLY")
     try:

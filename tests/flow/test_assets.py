@@ -6,6 +6,7 @@ import re
 
 from arkgate import wait_for
 
+SHARED_SETTINGS = {"ingest_workers": 0}  # nobody fetches: what is made stays as it is
 VERSION = "2024-01-01"
 OPEN_URL = "http://127.0.0.1:1/a.png"  # nobody listens there
 

@@ -47,6 +47,15 @@ def by_draft(method, path, asked):
     yield method, path, {"model": DRAFTING, "content": [{"type": "draft_task", "draft_task": {"id": asked}}]}
 
 
+def by_action(method, path, asked):
+    """As the id of a group or an asset; of real ones see tests/flow/test_assets.py."""
+    for action, body in (("GetAsset", {"Id": asked}), ("GetAssetGroup", {"Id": asked}),
+                         ("CreateAsset", {"GroupId": asked, "URL": "https://files.example/a.png", "AssetType": "Image"}),
+                         ("ListAssets", {"Filter": {"GroupType": "AIGC", "GroupIds": [asked]}}),
+                         ("ListAssetGroups", {"Filter": {"GroupType": "AIGC", "GroupIds": [asked]}})):
+        yield method, f"{path}?Action={action}&Version=2024-01-01", body
+
+
 # operation: every place where a call of it can name a task.
 ASKS = {
     "createTask": by_draft,
@@ -55,6 +64,7 @@ ASKS = {
     "listTasks": by_filter,
     "getTask": by_path,
     "deleteTask": by_path_with_body,
+    "callAction": by_action,
     "getFile": by_path,  # what a link opens: tests/edge/test_files.py
 }
 
