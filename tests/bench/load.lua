@@ -11,6 +11,10 @@ if wrk.body then
     wrk.headers["Content-Type"] = "application/json"
 end
 
+for name, value in string.gmatch(os.getenv("BENCH_HEADERS") or "", "([^\n:]+): ([^\n]*)") do
+    wrk.headers[name] = value
+end
+
 if os.getenv("BENCH_TOKENS") then -- a file, a token a line
     local requests, at = {}, 0
     for token in io.lines(os.getenv("BENCH_TOKENS")) do

@@ -188,7 +188,8 @@ class Bench:
                 return
             self.patience_s -= QUIET_LOOK_S
 
-    def load(self, url, clients, seconds, method="GET", token=None, body=None, checked=True, tokens=None):
+    def load(self, url, clients, seconds, method="GET", token=None, body=None, checked=True, tokens=None,
+             headers=None):
         env = {k: v for k, v in os.environ.items() if not k.startswith("BENCH_")}
         env["BENCH_METHOD"] = method
         if token:
@@ -197,6 +198,8 @@ class Bench:
             env["BENCH_TOKENS"] = tokens
         if body:
             env["BENCH_BODY"] = body
+        if headers:
+            env["BENCH_HEADERS"] = "\n".join(f"{name}: {value}" for name, value in headers.items())
         ran_from, busy, ours = time.monotonic(), machine_busy_s(), self.our_s()
         ran = subprocess.run(["wrk", "-t2", f"-c{clients}", f"-d{seconds}s", "--timeout", "10s",
                               "-s", os.path.join(HERE, "load.lua"), url], env=env,
