@@ -19,9 +19,9 @@ FALLIBLE asset_repo_insert(struct db_conn *conn, const struct scope *scope,
     static const char sql[] =
         "INSERT INTO asset (id, tenant_id, identity, group_id, type, name, folded, project,"
         " status, error_code, error_message, bytes, hash, thumbnail, format, codec, width,"
-        " height, fps_milli, duration_ms, channels, created_us, updated_us)"
+        " height, fps_milli, duration_ms, channels, created_us, updated_us, purged_us)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', '', $10, NULL, NULL, '', '', 0, 0, 0,"
-        " 0, 0, $11, $12)";
+        " 0, 0, $11, $12, NULL)";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare_rows(conn, sql, &st, err));
@@ -139,7 +139,7 @@ FALLIBLE asset_repo_get(struct db_conn *conn, const struct scope *scope, struct 
 {
     static const char sql[] = "SELECT " ASSET_COLUMNS " FROM asset WHERE tenant_id = $1"
                               " AND id = $2 AND ($3 = 0 OR identity = $4)"
-                              " AND ($5 = '' OR project = $5)";
+                              " AND ($5 = '' OR project = $5) AND purged_us IS NULL";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
@@ -168,7 +168,7 @@ FALLIBLE asset_repo_finish(struct db_conn *conn, const struct scope *scope,
         "UPDATE asset SET status = $3, error_code = $4, error_message = $5, bytes = $6,"
         " hash = $7, thumbnail = $8, format = $9, codec = $10, width = $11, height = $12,"
         " fps_milli = $13, duration_ms = $14, channels = $15, updated_us = $16"
-        " WHERE id = $1 AND tenant_id = $2 AND status = 'Processing'";
+        " WHERE id = $1 AND tenant_id = $2 AND status = 'Processing' AND purged_us IS NULL";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
@@ -191,14 +191,29 @@ FALLIBLE asset_repo_finish(struct db_conn *conn, const struct scope *scope,
     return db_run_one(st, "the asset is not processing any more", err);
 }
 
+FALLIBLE asset_repo_purge(struct db_conn *conn, const struct scope *scope, struct str id,
+                          int64_t now_us, struct err *err)
+{
+    static const char sql[] = "UPDATE asset SET purged_us = $3 WHERE id = $1 AND tenant_id = $2"
+                              " AND purged_us IS NULL";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_text(st, 1, id);
+    db_bind_i64(st, 2, scope->tenant_id);
+    db_bind_i64(st, 3, now_us);
+    return db_run_one(st, "the asset was purged before", err);
+}
+
 FALLIBLE asset_repo_refers(struct db_conn *conn, const struct scope *scope,
                            const uint8_t hash[CRYPTO_HASH_BYTES], bool *ret_refers,
                            struct err *err)
 {
     static const char sql[] =
-        "SELECT 1 FROM asset WHERE tenant_id = $1 AND hash = $2 AND hash IS NOT NULL UNION ALL"
+        "SELECT 1 FROM asset WHERE tenant_id = $1 AND hash = $2 AND hash IS NOT NULL"
+        " AND purged_us IS NULL UNION ALL"
         " SELECT 1 FROM asset WHERE tenant_id = $1 AND thumbnail = $2 AND thumbnail IS NOT NULL"
-        " LIMIT 1";
+        " AND purged_us IS NULL LIMIT 1";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));

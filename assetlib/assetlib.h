@@ -152,4 +152,48 @@ FALLIBLE browse_assets(struct asset_library *library, const struct scope *scope,
                        const struct asset_filter *filter, const struct asset_reader *reader,
                        struct err *err);
 
+/* asset_view_repo.c: what operators see, of any tenant ------------------- */
+
+/* A row as it stands, with what tenants never see. */
+struct asset_record {
+    struct asset asset;
+    int64_t tenant_id, purged_us; /* 0: not purged */
+};
+typedef enum err_code (*asset_record_visit)(const struct asset_record *record, void *ctx,
+                                            struct err *err);
+typedef enum err_code (*asset_use_visit)(struct str task, int64_t time_us, void *ctx,
+                                         struct err *err);
+/* ERR_NOT_FOUND. */
+FALLIBLE asset_view_find(struct db_conn *conn, struct str id, struct asset_record *ret_record,
+                         struct err *err);
+/* Whose group it is. ERR_NOT_FOUND. */
+FALLIBLE asset_view_group(struct db_conn *conn, struct str id, int64_t *ret_tenant_id,
+                          struct err *err);
+struct asset_record_filter {
+    int64_t tenant_id; /* 0: all */
+    struct str group;  /* of that tenant; empty: all */
+    struct str status; /* or "Purged"; empty: all */
+    struct str before; /* an asset, and when it was made: only older ones; empty: all */
+    int64_t before_us;
+    int limit;
+};
+FALLIBLE asset_view_list(struct db_conn *conn, const struct asset_record_filter *filter,
+                         asset_record_visit visit, void *ctx, struct err *err);
+/* Active ones by id. */
+FALLIBLE asset_view_active(struct db_conn *conn, struct str after_id, int limit,
+                           asset_record_visit visit, void *ctx, struct err *err);
+/* Those of a tenant that have these bytes, or have them for their picture. */
+FALLIBLE asset_view_of_bytes(struct db_conn *conn, const struct scope *scope,
+                             const uint8_t hash[CRYPTO_HASH_BYTES], int limit,
+                             asset_record_visit visit, void *ctx, struct err *err);
+/* The tasks that were made with it, by their minted ids, the newest first. */
+FALLIBLE asset_view_uses(struct db_conn *conn, const struct scope *scope, struct str asset_id,
+                         int limit, asset_use_visit visit, void *ctx, struct err *err);
+struct asset_health {
+    bool has_assets;
+    int64_t late; /* files that should have been taken before a moment */
+};
+FALLIBLE asset_view_health(struct db_conn *conn, int64_t due_before_us,
+                           struct asset_health *ret_health, struct err *err);
+
 #endif

@@ -97,7 +97,9 @@ FALLIBLE browse_repo_groups(struct db_conn *conn, const struct scope *scope,
 /* ---- assets -------------------------------------------------------------------------------
  */
 
-#define ASSETS_MATCH OWN IN_GROUPS("group_id") IN_PROJECT OF_STATUS NAMED("$9")
+/* What was purged is passed over; there is little of it. */
+#define ASSETS_MATCH \
+    OWN IN_GROUPS("group_id") IN_PROJECT OF_STATUS NAMED("$9") " AND purged_us IS NULL"
 
 FALLIBLE browse_repo_count_assets(struct db_conn *conn, const struct scope *scope,
                                   const struct browse *browse, int64_t *ret_total,

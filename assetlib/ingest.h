@@ -19,6 +19,7 @@ struct ingest_settings {
     int64_t tries;    /* downloads, before the asset fails */
     int64_t look_us;  /* between two looks for files that others left; also for retries */
     int64_t sweep_us; /* between two walks for bytes that no asset refers to */
+    int64_t keep_us;  /* younger ones stay: who commits an asset does so soon after its bytes */
 };
 
 struct ingest_options {

@@ -92,7 +92,7 @@ FALLIBLE ingest_repo_later(struct db_conn *conn, const struct scope *scope, stru
     db_bind_text(st, 3, holder);
     db_bind_i64(st, 4, tries);
     db_bind_i64(st, 5, due_us);
-    return db_run_one(st, "another gateway has taken the file", err);
+    return db_run_one(st, "the file was taken by another gateway, or purged", err);
 }
 
 FALLIBLE ingest_repo_delete(struct db_conn *conn, const struct scope *scope,
@@ -108,7 +108,19 @@ FALLIBLE ingest_repo_delete(struct db_conn *conn, const struct scope *scope,
     db_bind_i64(st, 2, scope->tenant_id);
     db_bind_text(st, 3, holder);
     db_bind_i64(st, 4, tries);
-    return db_run_one(st, "another gateway has taken the file", err);
+    return db_run_one(st, "the file was taken by another gateway, or purged", err);
+}
+
+FALLIBLE ingest_repo_drop(struct db_conn *conn, const struct scope *scope, struct str asset_id,
+                          struct err *err)
+{
+    static const char sql[] = "DELETE FROM ingest WHERE asset_id = $1 AND tenant_id = $2";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_text(st, 1, asset_id);
+    db_bind_i64(st, 2, scope->tenant_id);
+    return db_run(st, err);
 }
 
 FALLIBLE ingest_repo_release(struct db_conn *conn, int64_t now_us, struct err *err)

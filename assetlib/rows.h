@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows behind assetlib.h, for the files of this folder. All statements stay within the
- * scope's tenant unless they say why not. */
+ * scope's tenant unless they say why not; what was purged is not there for them. */
 #ifndef ARKGATE_ASSETLIB_ROWS_H
 #define ARKGATE_ASSETLIB_ROWS_H
 
@@ -38,11 +38,15 @@ FALLIBLE asset_repo_get(struct db_conn *conn, const struct scope *scope, struct 
 /* From processing to what the asset says now; ERR_CONFLICT when it is not processing. */
 FALLIBLE asset_repo_finish(struct db_conn *conn, const struct scope *scope,
                            const struct asset *asset, struct err *err);
+/* From now on it is a record for operators alone. ERR_CONFLICT when it is already. */
+FALLIBLE asset_repo_purge(struct db_conn *conn, const struct scope *scope, struct str id,
+                          int64_t now_us, struct err *err);
 /* Once for each task, however often it names the asset. */
 FALLIBLE asset_repo_note_use(struct db_conn *conn, const struct scope *scope,
                              struct str asset_id, struct str task, int64_t now_us,
                              struct err *err);
-/* Whether any asset of the tenant has these bytes, or has them for its picture. */
+/* Whether any asset of the tenant that was not purged has these bytes, or has them for its
+ * picture. */
 FALLIBLE asset_repo_refers(struct db_conn *conn, const struct scope *scope,
                            const uint8_t hash[CRYPTO_HASH_BYTES], bool *ret_refers,
                            struct err *err);
@@ -51,6 +55,7 @@ FALLIBLE asset_repo_refers(struct db_conn *conn, const struct scope *scope,
     "id, identity, group_id, type, status, name, project, error_code, error_message, bytes," \
     " hash, thumbnail, format, codec, width, height, fps_milli, duration_ms, channels,"      \
     " created_us, updated_us"
+enum { ASSET_COLUMN_COUNT = 21 };
 void asset_repo_read(struct db_stmt *stmt, struct asset *ret_asset);
 
 /* browse_repo.c -------------------------------------------------------- */
@@ -116,6 +121,9 @@ FALLIBLE ingest_repo_later(struct db_conn *conn, const struct scope *scope, stru
 FALLIBLE ingest_repo_delete(struct db_conn *conn, const struct scope *scope,
                             struct str asset_id, struct str holder, int64_t tries,
                             struct err *err);
+/* Nobody fetches it any more; who is at it finds that out at the end. */
+FALLIBLE ingest_repo_drop(struct db_conn *conn, const struct scope *scope, struct str asset_id,
+                          struct err *err);
 /* All are due now: whoever held them is gone. */
 FALLIBLE ingest_repo_release(struct db_conn *conn, int64_t now_us, struct err *err);
 

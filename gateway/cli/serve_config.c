@@ -92,6 +92,8 @@ static const struct config_key keys[] = {
         "between two looks for files that are due"),
     KEY(ingest_sweep, CONFIG_DURATION, ingest.sweep_us, SECOND, 30 * DAY, "1h",
         "between two walks for stored bytes that no asset has"),
+    KEY(ingest_keep, CONFIG_DURATION, ingest.keep_us, SECOND, 30 * DAY, "1h",
+        "how old such bytes must be to be removed; minutes at least, but in tests"),
     KEY(probe_sandbox, CONFIG_BOOL, probe_sandbox, 0, 0, "on",
         "media are opened in a locked up process alone; off is for machines without Landlock"),
     KEY_TEXT(probe, probe, "", "path of arkgate-probe (beside this program)"),

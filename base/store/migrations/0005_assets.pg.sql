@@ -51,14 +51,15 @@ CREATE TABLE asset (
     duration_ms    bigint NOT NULL,
     channels       bigint NOT NULL,
     created_us     bigint NOT NULL,
-    updated_us     bigint NOT NULL
+    updated_us     bigint NOT NULL,
+    purged_us      bigint -- when an operator took it away; the row stays as the record
 );
 CREATE INDEX asset_by_tenant ON asset (tenant_id, created_us, id);
 CREATE INDEX asset_by_update ON asset (tenant_id, updated_us, id);
 CREATE INDEX asset_by_group ON asset (tenant_id, group_id, created_us, id);
 -- Who refers to stored bytes.
-CREATE INDEX asset_by_hash ON asset (tenant_id, hash) WHERE hash IS NOT NULL;
-CREATE INDEX asset_by_thumbnail ON asset (tenant_id, thumbnail) WHERE thumbnail IS NOT NULL;
+CREATE INDEX asset_by_hash ON asset (tenant_id, hash) WHERE hash IS NOT NULL AND purged_us IS NULL;
+CREATE INDEX asset_by_thumbnail ON asset (tenant_id, thumbnail) WHERE thumbnail IS NOT NULL AND purged_us IS NULL;
 CREATE INDEX asset_by_identity ON asset (tenant_id, identity, created_us, id);
 -- What lists and limits count: a row for each group, and one without a group for all.
 CREATE TABLE asset_count (
