@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -148,7 +149,8 @@ static enum err_code disk_commit(struct blob_writer *base, const struct blob_id 
     struct disk_writer *writer = writer_of(base);
     struct blob_disk *disk = blob_disk_of(base->store);
     char name[BLOB_NAME_SIZE], folder[BLOB_NAME_SIZE];
-    int folder_len, rc;
+    enum err_code rc;
+    int folder_len;
 
     blob_disk_name(id, name, &folder_len);
     (void)str_copy(folder, sizeof(folder), (struct str){name, (size_t)folder_len});
@@ -157,11 +159,12 @@ static enum err_code disk_commit(struct blob_writer *base, const struct blob_id 
         return err_detail(err, ERR_IO, "a fault before a blob's commit");
     if (futimens(writer->fd, NULL) != 0 || fsync(writer->fd) != 0)
         return blob_disk_failed(err, "sync", writer->name);
-    lock_take(&disk->lock);
-    rc = renameat(disk->dir, writer->name, disk->dir, name);
-    lock_drop(&disk->lock);
-    if (rc != 0)
-        return blob_disk_failed(err, "rename to", name);
+    TRY(blob_disk_take(disk, err));
+    rc = renameat(disk->dir, writer->name, disk->dir, name) == 0
+             ? ERR_OK
+             : blob_disk_failed(err, "rename to", name);
+    blob_disk_drop(disk);
+    TRY(rc);
     writer->name[0] = '\0';
     (void)FAULT_POINT("blob.after_commit");
     return sync_folders(disk, folder, err);
@@ -259,6 +262,7 @@ static void disk_close_store(struct blob_store *store)
     struct blob_disk *disk = blob_disk_of(store);
 
     close_fd(&disk->dir);
+    close_fd(&disk->lock_file);
     lock_fini(&disk->lock);
     free(disk);
 }
@@ -286,6 +290,7 @@ FALLIBLE blob_disk_open(const char *dir, struct blob_store **ret_store, struct e
     if (disk == NULL)
         return err_detail(err, ERR_INTERNAL, "out of memory");
     disk->base.engine = &engine;
+    disk->lock_file = -1;
     disk->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (disk->dir < 0 || !str_copy(disk->path, sizeof(disk->path), str_from(dir))) {
         (void)err_set(err, ERR_CONFIG, "data directory %.200s: %s", dir,
@@ -316,6 +321,38 @@ void blob_disk_name(const struct blob_id *id, char dst[BLOB_NAME_SIZE], int *ret
                    hex + SHARD_LEN);
     if (ret_folder_len != NULL)
         *ret_folder_len = folder_len;
+}
+
+static FALLIBLE lock_file(struct blob_disk *disk, struct err *err)
+{
+    int rc;
+
+    if (disk->lock_file < 0)
+        disk->lock_file =
+            openat(disk->dir, BLOB_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (disk->lock_file < 0)
+        return blob_disk_failed(err, "open", BLOB_LOCK);
+    do {
+        rc = flock(disk->lock_file, LOCK_EX);
+    } while (rc != 0 && errno == EINTR);
+    return rc == 0 ? ERR_OK : blob_disk_failed(err, "lock", BLOB_LOCK);
+}
+
+FALLIBLE blob_disk_take(struct blob_disk *disk, struct err *err)
+{
+    enum err_code rc;
+
+    lock_take(&disk->lock);
+    rc = lock_file(disk, err);
+    if (rc != ERR_OK)
+        lock_drop(&disk->lock);
+    return rc;
+}
+
+void blob_disk_drop(struct blob_disk *disk)
+{
+    (void)flock(disk->lock_file, LOCK_UN);
+    lock_drop(&disk->lock);
 }
 
 enum err_code blob_disk_failed(struct err *err, const char *what, const char *name)

@@ -164,10 +164,13 @@ enum err_code blob_disk_walk_remove(struct blob_store *store, const struct blob_
     char name[BLOB_NAME_SIZE];
     enum err_code rc;
 
+    *ret_removed = false;
     blob_disk_name(id, name, NULL);
-    lock_take(&disk->lock);
+    if (faccessat(disk->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+        return ERR_OK; /* also when there is no folder yet for the lock */
+    TRY(blob_disk_take(disk, err));
     rc = remove_older(disk, name, age_us, ret_removed, err);
-    lock_drop(&disk->lock);
+    blob_disk_drop(disk);
     return rc;
 }
 
