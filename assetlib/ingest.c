@@ -4,7 +4,11 @@
 
 #include <stdlib.h>
 
-enum { STACK_BYTES = 512 << 10 };
+enum {
+    STACK_BYTES = 512 << 10,
+    RETRY_US = 5 * 1000 * 1000,  /* between two tests of what looks at files … */
+    REMIND_US = 60 * 1000 * 1000 /* … and between two lines about it in the log */
+};
 
 struct taking {
     struct ingest *ingest;
@@ -76,6 +80,8 @@ static bool work(struct ingest *ingest, struct ingest_row *row)
         LOG(LOG_WARN, "ingest_later", LOG_TEXT("asset", row->asset_id),
             LOG_TEXT("error", err.msg), LOG_TEXT("detail", err.detail));
         give_back(ingest, row);
+        if (err.code == ERR_CONFIG) /* what looks at files broke meanwhile */
+            atomic_store(&ingest->able, false);
     }
     return true;
 }
@@ -88,7 +94,8 @@ static void wait_for_work(struct ingest *ingest, bool first)
 
     if (first) {
         until_us = sys_mono_us() + ingest->options.settings.look_us;
-        if (db_read_one(ingest->options.library->db, next_steps, &due_us, &ignored) == ERR_OK &&
+        if (atomic_load(&ingest->able) &&
+            db_read_one(ingest->options.library->db, next_steps, &due_us, &ignored) == ERR_OK &&
             due_us < now_us + ingest->options.settings.look_us)
             until_us = sys_mono_us() + (due_us > now_us ? due_us - now_us : 0);
     }
@@ -112,15 +119,46 @@ static void sweep_in_time(struct ingest *ingest)
             LOG_TEXT("detail", err.detail));
 }
 
+/* When the first thread tests again, and when it speaks of it again, by sys_mono_us. */
+struct testing {
+    int64_t due_us, remind_us;
+};
+
+/* Without what looks at files safely nothing is taken: who waits is not failed for it. */
+static void test_in_time(struct ingest *ingest, struct testing *testing)
+{
+    int64_t now_us = sys_mono_us();
+    struct err err = {0};
+
+    if (atomic_load(&ingest->able) || now_us < testing->due_us)
+        return;
+    if (media_sandbox_check(&ingest->options.media, &err) == ERR_OK) {
+        atomic_store(&ingest->able, true);
+        testing->remind_us = INT64_MIN;
+        return;
+    }
+    testing->due_us = now_us + RETRY_US;
+    if (now_us < testing->remind_us)
+        return;
+    testing->remind_us = now_us + REMIND_US;
+    LOG(LOG_ERROR, "ingest_off", LOG_TEXT("reason", err.msg), LOG_TEXT("detail", err.detail));
+}
+
 static void *worker_main(void *ctx)
 {
     struct ingest *ingest = ctx;
     struct ingest_row *row = calloc(1, sizeof(*row));
     bool first = pthread_equal(pthread_self(), ingest->threads[0]) != 0;
+    struct testing testing = {INT64_MIN, INT64_MIN};
 
     ASSERT(row != NULL);
+    if (first && ingest->options.media.sandbox_off)
+        LOG(LOG_WARN, "probe_sandbox_off",
+            LOG_TEXT("detail", "files of strangers are opened without the sandbox"));
     while (!atomic_load(&ingest->stopping)) {
-        if (work(ingest, row)) {
+        if (first)
+            test_in_time(ingest, &testing);
+        if (atomic_load(&ingest->able) && work(ingest, row)) {
             ingest_wake(ingest); /* perhaps there are more */
             continue;
         }

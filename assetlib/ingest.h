@@ -35,7 +35,8 @@ struct ingest; /* thread-safe */
 
 /* ingest.c ------------------------------------------------------------- */
 
-/* Takes over what a process that was killed left, unless other processes may be at it. */
+/* Takes over what a process that was killed left, unless other processes may be at it. As long
+ * as this machine cannot look at files safely, none is taken, and the log says so. */
 FALLIBLE ingest_start(const struct ingest_options *options, struct ingest **ret_ingest,
                       struct err *err);
 /* Something is due. */

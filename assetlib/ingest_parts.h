@@ -16,6 +16,7 @@ struct ingest {
     pthread_t threads[INGEST_WORKERS_MAX];
     int thread_count;
     atomic_bool stopping;
+    atomic_bool able;             /* files can be looked at; the first thread finds out */
     atomic_int_fast64_t swept_us; /* sys_mono_us of the last walk */
     struct lock lock;             /* guards hints */
     int hints;                    /* files that are said to be due */
