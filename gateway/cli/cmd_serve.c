@@ -7,6 +7,7 @@
 #include "base/net/guard.h"
 #include "gateway/admin/admin.h"
 #include "gateway/app.h"
+#include "gateway/cli/cli_blobs.h"
 #include "gateway/cli/serve_assets.h"
 #include "gateway/cli/serve_config.h"
 #include "gateway/dialect/dialect.h"
@@ -71,6 +72,7 @@ static enum err_code open_store(struct gateway *gateway, const struct cli_ctx *c
     TRY(db_open(&options, &gateway->db, err));
     TRY(cli_marks_check(gateway->db, ctx->database, err));
     TRY(cli_run_claim_keys(gateway->db, &gateway->keys, err));
+    TRY(cli_blobs_claim(gateway->db, ctx->data_dir, err));
     return db_write(gateway->db, DB_ALL, prepare, (void *)&ctx->now_us, err);
 }
 

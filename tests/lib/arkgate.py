@@ -387,19 +387,15 @@ class Installation:
 
     def start_serve(self, settings=None, arguments=(), env=None, host="127.0.0.1"):
         """settings: {"poll_ms": 100} is given as the environment's ARKGATE_POLL_MS. Beside one
-        that runs it is as on a machine of its own, with the same database and keys."""
+        that runs it has the same database, keys and stored files, as on another machine."""
         given = {"workers": 256, **(settings or {})}
         if self.engine == "postgresql":
             given.setdefault("lease", "2s")  # what one that was killed had to do waits no longer
         env = {**self.env, **{f"ARKGATE_{k.upper()}": str(v) for k, v in given.items()}, **(env or {})}
         taken = [serve.name for serve in self.serves]
         number = next(n for n in itertools.count(1) if f"serve-{n}" not in taken)
-        where = ["--data", self.data, *self.options]
-        if number > 1:
-            where = ["--data", f"{self.data}-{number}", "--keys", os.path.join(self.data, "keys"), *self.options]
-            os.makedirs(where[1], 0o700, exist_ok=True)
-        self.serve = self._start(Serve, f"serve-{number}", ["serve", *where, "--listen", f"{host}:0",
-                                                            "--admin-listen", f"{host}:0", *arguments], env)
+        self.serve = self._start(Serve, f"serve-{number}", ["serve", "--data", self.data, *self.options, "--listen",
+                                                            f"{host}:0", "--admin-listen", f"{host}:0", *arguments], env)
         return self.serve
 
     @property
