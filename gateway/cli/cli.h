@@ -196,6 +196,6 @@ void cmd_serve_print_settings(void);
 /* The commands, a table per file, each ended by a row without a name. */
 extern const struct command cmd_init[], cmd_serve[], cmd_sim[], cmd_demo[], cmd_doctor[],
     cmd_backup[], cmd_tenant[], cmd_token[], cmd_access_key[], cmd_upstream[], cmd_model[],
-    cmd_credit[], cmd_task[], cmd_ledger[], cmd_audit[], cmd_migrate[];
+    cmd_credit[], cmd_task[], cmd_asset[], cmd_ledger[], cmd_audit[], cmd_migrate[];
 
 #endif

@@ -8,9 +8,9 @@
 #include <string.h>
 
 static const struct command *const tables[] = {
-    cmd_init,    cmd_serve,  cmd_sim,    cmd_demo,       cmd_doctor,   cmd_backup,
-    cmd_migrate, cmd_tenant, cmd_token,  cmd_access_key, cmd_upstream, cmd_model,
-    cmd_credit,  cmd_task,   cmd_ledger, cmd_audit,
+    cmd_init,    cmd_serve,  cmd_sim,   cmd_demo,       cmd_doctor,   cmd_backup,
+    cmd_migrate, cmd_tenant, cmd_token, cmd_access_key, cmd_upstream, cmd_model,
+    cmd_credit,  cmd_task,   cmd_asset, cmd_ledger,     cmd_audit,
 };
 
 void cli_parse_each(void (*visit)(const struct command *command, void *ctx), void *ctx)
