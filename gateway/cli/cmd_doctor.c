@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* arkgate doctor: what an operator should know about an installation, sick or well.
  * Opens everything itself and goes on when a part is broken; changes nothing. */
-#include "gateway/cli/cli.h"
+#include "gateway/cli/doctor_parts.h"
 
-#include "assetlib/blob.h"
 #include "gateway/task/task.h"
 #include "tenancy/tenancy.h"
 
@@ -17,74 +16,24 @@
 #include <unistd.h>
 
 enum {
-    STRAYS_MAX = 1000,   /* as long as the longest page of a list */
-    FREE_MIN_MIB = 256,  /* a write-ahead log at its largest, and a backup's worth */
-    OPEN_MAX_HOURS = 72, /* Ark's longest execution_expires_after */
-    HASH_MAX = 1 << 30,  /* bytes of blobs, unless all are asked for: seconds */
-    BLOBS_SHOWN_MAX = 20 /* damaged ones, by name; a broken disk has thousands */
+    STRAYS_MAX = 1000,  /* as long as the longest page of a list */
+    FREE_MIN_MIB = 256, /* a write-ahead log at its largest, and a backup's worth */
+    OPEN_MAX_HOURS = 72 /* Ark's longest execution_expires_after */
 };
 static const struct str shipped_book = {"ark-cny", 7}; /* the one that ships */
 #define HOUR_US (INT64_C(3600) * 1000000)
-
-enum status { STATUS_OK, STATUS_WARN, STATUS_FAIL };
-static const char *const status_words[] = {"ok", "warn", "fail"};
-
-struct check {
-    struct check *next;
-    const char *name, *detail;
-    enum status status;
-};
-struct checks {
-    struct arena *arena;
-    struct check *first, *last;
-    bool failed, full;
-};
-
-static void add(struct checks *checks, const char *name, enum status status, const char *fmt,
-                ...) PRINTF_LIKE(4, 5);
-
-static void add(struct checks *checks, const char *name, enum status status, const char *fmt,
-                ...)
-{
-    struct check *check = arena_alloc(checks->arena, sizeof(*check));
-    char text[1024];
-    va_list args;
-
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    const char *detail = arena_dup(checks->arena, str_from(text));
-
-    if (check == NULL || detail == NULL) {
-        checks->full = true;
-        return;
-    }
-    *check = (struct check){.name = name, .detail = detail, .status = status};
-    checks->failed = checks->failed || status == STATUS_FAIL;
-    if (checks->last == NULL)
-        checks->first = check;
-    else
-        checks->last->next = check;
-    checks->last = check;
-}
-
-static void add_err(struct checks *checks, const char *name, const struct err *err)
-{
-    add(checks, name, STATUS_FAIL, "%s%s%s", err->msg, err->detail[0] == '\0' ? "" : ": ",
-        err->detail);
-}
 
 static void check_folder(struct checks *checks, const char *dir)
 {
     struct stat now;
 
     if (stat(dir, &now) != 0)
-        add(checks, "folder", STATUS_FAIL, "%s: %s", dir, strerror(errno));
+        doctor_report_add(checks, "folder", STATUS_FAIL, "%s: %s", dir, strerror(errno));
     else if ((now.st_mode & 077) != 0)
-        add(checks, "folder", STATUS_WARN, "%s has mode %04o: chmod 700 it", dir,
-            (unsigned)(now.st_mode & 07777));
+        doctor_report_add(checks, "folder", STATUS_WARN, "%s has mode %04o: chmod 700 it", dir,
+                          (unsigned)(now.st_mode & 07777));
     else
-        add(checks, "folder", STATUS_OK, "%s, its owner's alone", dir);
+        doctor_report_add(checks, "folder", STATUS_OK, "%s, its owner's alone", dir);
 }
 
 static void check_disk(struct checks *checks, const char *dir)
@@ -92,66 +41,15 @@ static void check_disk(struct checks *checks, const char *dir)
     struct statvfs disk;
 
     if (statvfs(dir, &disk) != 0) {
-        add(checks, "disk", STATUS_FAIL, "%s: %s", dir, strerror(errno));
+        doctor_report_add(checks, "disk", STATUS_FAIL, "%s: %s", dir, strerror(errno));
         return;
     }
     /* 128 bits: no file system is that large. */
     __extension__ unsigned __int128 bytes = (unsigned __int128)disk.f_bavail * disk.f_frsize;
     uint64_t mib = (uint64_t)(bytes >> 20);
 
-    add(checks, "disk", mib < FREE_MIN_MIB ? STATUS_WARN : STATUS_OK, "%" PRIu64 " MiB free",
-        mib);
-}
-
-/* ---- what was stored -------------------------------------------------------------- */
-
-struct blob_survey {
-    struct checks *checks;
-    struct blob_store *store;
-    int64_t hash_max; /* bytes */
-    int64_t count, bytes, hashed_bytes, damaged;
-};
-
-static FALLIBLE look_at_blob(const struct blob_entry *entry, void *ctx, struct err *err)
-{
-    struct blob_survey *survey = ctx;
-    enum err_code rc;
-
-    survey->count++;
-    survey->bytes += entry->size;
-    if (entry->size > survey->hash_max - survey->hashed_bytes)
-        return ERR_OK;
-    survey->hashed_bytes += entry->size;
-    rc = blob_check(survey->store, &entry->id, err);
-    /* one that is gone by now was removed by the gateway */
-    if (rc != ERR_OK && rc != ERR_NOT_FOUND && ++survey->damaged <= BLOBS_SHOWN_MAX)
-        add_err(survey->checks, "blob", err);
-    return ERR_OK;
-}
-
-static void check_blobs(struct checks *checks, const char *dir, bool all)
-{
-    CLEANUP(blob_close_store) struct blob_store *store = NULL;
-    struct blob_survey survey = {.checks = checks, .hash_max = all ? INT64_MAX : HASH_MAX};
-    struct err err = {0};
-
-    if (blob_disk_open(dir, &store, &err) != ERR_OK) {
-        add_err(checks, "blobs", &err);
-        return;
-    }
-    survey.store = store;
-    if (blob_each(store, look_at_blob, &survey, &err) != ERR_OK)
-        add_err(checks, "blobs", &err);
-    else if (survey.damaged > 0)
-        add(checks, "blobs", STATUS_FAIL, "%" PRId64 " of %" PRId64 " are damaged",
-            survey.damaged, survey.count);
-    else if (survey.count == 0)
-        add(checks, "blobs", STATUS_OK, "there is none");
-    else
-        add(checks, "blobs", STATUS_OK,
-            "%" PRId64 " of %" PRId64 " MiB; %" PRId64 " MiB were hashed again%s", survey.count,
-            survey.bytes >> 20, survey.hashed_bytes >> 20,
-            survey.hashed_bytes < survey.bytes ? ", --blobs does all" : "");
+    doctor_report_add(checks, "disk", mib < FREE_MIN_MIB ? STATUS_WARN : STATUS_OK,
+                      "%" PRIu64 " MiB free", mib);
 }
 
 /* ---- what the database says ------------------------------------------------------- */
@@ -194,8 +92,9 @@ static FALLIBLE keep_upstream(const struct upstream *upstream, void *ctx, struct
     survey->upstreams++;
     if (strncmp(upstream->base_url, plain, strlen(plain)) == 0 &&
         !is_loopback(upstream->base_url + strlen(plain)))
-        add(&survey->plain, "upstream", STATUS_WARN,
-            "%s is reached without TLS: its key travels readable", upstream->name);
+        doctor_report_add(&survey->plain, "upstream", STATUS_WARN,
+                          "%s is reached without TLS: its key travels readable",
+                          upstream->name);
     return ERR_OK;
 }
 
@@ -245,38 +144,44 @@ static void check_keys(struct checks *checks, const char *dir, const struct surv
     struct err err = {0};
 
     if (crypto_keys_load(dir, &keys, &err) != ERR_OK) {
-        add_err(checks, "keys", &err);
+        doctor_report_err(checks, "keys", &err);
         return;
     }
     crypto_keys_fingerprint(&keys, fingerprint);
     if (survey == NULL)
-        add(checks, "keys", STATUS_OK, "readable by their owner alone");
+        doctor_report_add(checks, "keys", STATUS_OK, "readable by their owner alone");
     else if (!survey->has_keys)
-        add(checks, "keys", STATUS_WARN, "the database does not know its keys yet");
+        doctor_report_add(checks, "keys", STATUS_WARN,
+                          "the database does not know its keys yet");
     else if (strcmp(survey->keys, fingerprint) != 0)
-        add(checks, "keys", STATUS_FAIL, "not the keys that the database was made with");
+        doctor_report_add(checks, "keys", STATUS_FAIL,
+                          "not the keys that the database was made with");
     else
-        add(checks, "keys", STATUS_OK, "the ones that the database was made with");
+        doctor_report_add(checks, "keys", STATUS_OK,
+                          "the ones that the database was made with");
 }
 
 static void check_upstreams(struct checks *checks, const struct survey *survey)
 {
     if (survey->upstreams == 0)
-        add(checks, "upstream", STATUS_WARN, "there is none: arkgate upstream add");
+        doctor_report_add(checks, "upstream", STATUS_WARN,
+                          "there is none: arkgate upstream add");
     else if (survey->plain.first == NULL)
-        add(checks, "upstream", STATUS_OK, "%" PRId64 " in use", survey->upstreams);
+        doctor_report_add(checks, "upstream", STATUS_OK, "%" PRId64 " in use",
+                          survey->upstreams);
     for (const struct check *check = survey->plain.first; check != NULL; check = check->next)
-        add(checks, check->name, check->status, "%s", check->detail);
+        doctor_report_add(checks, check->name, check->status, "%s", check->detail);
 }
 
 /* Ark bills its web search apart from the tokens. */
 static void check_tools(struct checks *checks, const struct survey *survey)
 {
     if (survey->tool_price_nano == 0)
-        add(checks, "tools", STATUS_OK, "web_search is not charged for: its price is 0 a use");
+        doctor_report_add(checks, "tools", STATUS_OK,
+                          "web_search is not charged for: its price is 0 a use");
     else
-        add(checks, "tools", STATUS_WARN,
-            "web_search has a price, and tasks that used it wait in review");
+        doctor_report_add(checks, "tools", STATUS_WARN,
+                          "web_search has a price, and tasks that used it wait in review");
 }
 
 static void check_tasks(struct checks *checks, const struct survey *survey, int64_t now_us)
@@ -285,50 +190,54 @@ static void check_tasks(struct checks *checks, const struct survey *survey, int6
     char oldest[32] = "";
 
     if (health->open == 0) {
-        add(checks, "tasks", STATUS_OK, "none is open");
+        doctor_report_add(checks, "tasks", STATUS_OK, "none is open");
     } else {
         bool old = now_us - health->oldest_open_us > OPEN_MAX_HOURS * HOUR_US;
 
         cli_time_text(health->oldest_open_us, oldest);
-        add(checks, "tasks", old ? STATUS_WARN : STATUS_OK,
-            "%" PRId64 " open, the oldest since %s", health->open, oldest);
+        doctor_report_add(checks, "tasks", old ? STATUS_WARN : STATUS_OK,
+                          "%" PRId64 " open, the oldest since %s", health->open, oldest);
     }
-    add(checks, "unknown", health->unknown > 0 ? STATUS_WARN : STATUS_OK,
-        health->unknown > 0 ? "%" PRId64 " creates with an unknown outcome: the server looks "
-                              "for them; arkgate task list --state unknown"
-                            : "%" PRId64 " creates with an unknown outcome",
-        health->unknown);
-    add(checks, "review", health->review > 0 ? STATUS_WARN : STATUS_OK,
-        health->review > 0 ? "%" PRId64 " holds wait for an operator: arkgate task resolve"
-                           : "%" PRId64 " holds wait for an operator",
-        health->review);
-    add(checks, "unowned", STATUS_OK,
-        "%" PRId64 " tasks at Ark that no row owns and no create asked for",
-        health->open_strays);
+    doctor_report_add(checks, "unknown", health->unknown > 0 ? STATUS_WARN : STATUS_OK,
+                      health->unknown > 0
+                          ? "%" PRId64 " creates with an unknown outcome: the server looks "
+                            "for them; arkgate task list --state unknown"
+                          : "%" PRId64 " creates with an unknown outcome",
+                      health->unknown);
+    doctor_report_add(checks, "review", health->review > 0 ? STATUS_WARN : STATUS_OK,
+                      health->review > 0 ? "%" PRId64
+                                           " holds wait for an operator: arkgate task resolve"
+                                         : "%" PRId64 " holds wait for an operator",
+                      health->review);
+    doctor_report_add(checks, "unowned", STATUS_OK,
+                      "%" PRId64 " tasks at Ark that no row owns and no create asked for",
+                      health->open_strays);
     for (int i = 0; i < survey->stray_count; i++)
-        add(checks, "stray", STATUS_WARN,
-            "account %" PRId64 " task %s waits for an operator: arkgate task resolve",
-            survey->strays[i].account_id, survey->strays[i].upstream_id);
+        doctor_report_add(checks, "stray", STATUS_WARN,
+                          "account %" PRId64
+                          " task %s waits for an operator: arkgate task resolve",
+                          survey->strays[i].account_id, survey->strays[i].upstream_id);
     if (health->ambiguous_strays > survey->stray_count)
-        add(checks, "stray", STATUS_WARN, "and %" PRId64 " more",
-            health->ambiguous_strays - survey->stray_count);
+        doctor_report_add(checks, "stray", STATUS_WARN, "and %" PRId64 " more",
+                          health->ambiguous_strays - survey->stray_count);
 }
 
-/* True when the survey was made. */
-static bool check_database(struct checks *checks, const char *path, struct survey *survey)
+/* True when the survey was made; *ret_db is open then. */
+static bool check_database(struct checks *checks, const char *path, struct survey *survey,
+                           struct db **ret_db)
 {
     struct db_options options = {.path = path, .read_only = true, .readers = 1};
-    CLEANUP(db_close) struct db *db = NULL;
     struct err err = {0};
 
-    if (db_open(&options, &db, &err) != ERR_OK ||
-        db_read(db, read_survey, survey, &err) != ERR_OK) {
-        add_err(checks, "database", &err);
+    if (db_open(&options, ret_db, &err) != ERR_OK ||
+        db_read(*ret_db, read_survey, survey, &err) != ERR_OK) {
+        doctor_report_err(checks, "database", &err);
         return false;
     }
-    add(checks, "database", STATUS_OK, "schema %d, readable", db_schema_version());
-    if (cli_marks_check(db, path, &err) != ERR_OK)
-        add(checks, "moved", STATUS_WARN, "%s", err.msg);
+    doctor_report_add(checks, "database", STATUS_OK, "schema %d, readable",
+                      db_schema_version());
+    if (cli_marks_check(*ret_db, path, &err) != ERR_OK)
+        doctor_report_add(checks, "moved", STATUS_WARN, "%s", err.msg);
     return true;
 }
 
@@ -341,7 +250,7 @@ static void put_report(struct json_out *out, const struct checks *checks,
     for (const struct check *check = checks->first; check != NULL; check = check->next) {
         json_open_object(out, NULL);
         json_put_text(out, "check", str_from(check->name));
-        json_put_text(out, "status", str_from(status_words[check->status]));
+        json_put_text(out, "status", str_from(doctor_report_word(check->status)));
         json_put_text(out, "detail", str_from(check->detail));
         json_close_object(out);
     }
@@ -373,17 +282,18 @@ static FALLIBLE run(struct cli_ctx *ctx, struct err *err)
 {
     struct survey survey = {.arena = ctx->arena, .now_us = ctx->now_us};
     struct checks checks = {.arena = ctx->arena};
+    CLEANUP(db_close) struct db *db = NULL;
 
     TRY(cli_run_expect(ctx->database, ctx->data_dir, err));
     survey.strays = arena_alloc(ctx->arena, STRAYS_MAX * sizeof(*survey.strays));
     if (survey.strays == NULL)
         return err_detail(err, ERR_INTERNAL, "no memory for a report");
-    bool made = check_database(&checks, ctx->database, &survey);
+    bool made = check_database(&checks, ctx->database, &survey, &db);
 
     check_keys(&checks, ctx->keys_dir, made ? &survey : NULL);
     check_folder(&checks, ctx->data_dir);
     check_disk(&checks, ctx->data_dir);
-    check_blobs(&checks, ctx->data_dir, cli_flag(ctx, "blobs"));
+    doctor_assets_check(&checks, ctx, made ? db : NULL, cli_flag(ctx, "blobs"));
     if (made) {
         check_upstreams(&checks, &survey);
         check_tools(&checks, &survey);

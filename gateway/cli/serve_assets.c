@@ -45,16 +45,30 @@ FALLIBLE serve_assets_open(struct serve_assets *assets, const struct cli_ctx *ct
     return net_open(&net_options, &assets->net, err);
 }
 
+/* The listener's address before its port. */
+static struct str host_of(const char *listen)
+{
+    const char *colon = strrchr(listen, ':');
+
+    return (struct str){listen, colon != NULL ? (size_t)(colon - listen) : strlen(listen)};
+}
+
+bool serve_assets_is_loopback(const char *listen)
+{
+    struct str host = host_of(listen);
+
+    return str_starts_nocase(host, STR("127.")) || str_is(host, "[::1]");
+}
+
 /* Without one, an address that only this machine reaches will do for this machine. */
 static void find_public_url(struct serve_assets *assets, struct app *app, int port)
 {
     const struct serve_config *config = assets->config;
-    const char *listen = config->listen, *colon = strrchr(listen, ':');
-    struct str host = {listen, (size_t)(colon - listen)};
+    struct str host = host_of(config->listen);
 
     if (config->public_url[0] != '\0')
         return;
-    if (!str_starts_nocase(host, STR("127.")) && !str_is(host, "[::1]")) {
+    if (!serve_assets_is_loopback(config->listen)) {
         LOG(LOG_WARN, "no_public_url",
             LOG_TEXT("detail", "assets have no links until public_url says where they begin"));
         return;

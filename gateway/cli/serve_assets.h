@@ -30,5 +30,7 @@ void serve_assets_halt(struct serve_assets *assets);
 void serve_assets_close(struct serve_assets *assets, struct app *app);
 /* Absolute path of arkgate-probe, as configured or beside this program. */
 FALLIBLE serve_assets_probe(const char *configured, char *dst, size_t size, struct err *err);
+/* Does a listener's address reach this machine alone? */
+bool serve_assets_is_loopback(const char *listen);
 
 #endif
