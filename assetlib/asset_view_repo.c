@@ -179,7 +179,7 @@ FALLIBLE asset_view_health(struct db_conn *conn, int64_t due_before_us,
 {
     /* cross-tenant: counts of the whole installation; of assets whether there is one */
     static const char assets_sql[] =
-        "SELECT count(*) FROM (SELECT id FROM asset LIMIT $1) AS first";
+        "SELECT count(*) FROM (SELECT id FROM asset WHERE id > '' LIMIT $1) AS first";
     /* cross-tenant: likewise */
     static const char late_sql[] = "SELECT count(*) FROM ingest WHERE due_us < $1";
     int64_t assets;

@@ -163,6 +163,8 @@ static enum err_code look(struct fetching *fetching, struct err *err)
     const struct ingest_options *options = &fetching->ingest->options;
     char path[BLOB_PATH_SIZE];
 
+    if (atomic_load(&fetching->ingest->stopping)) /* a look takes seconds that a stop has not */
+        return err_set(err, ERR_UNAVAILABLE, "the gateway stops");
     if (!blob_written_path(fetching->writer, path))
         return err_detail(err, ERR_INTERNAL, "the blob store has no local files");
     TRY(media_check(&options->media, path, (enum media_type)fetching->asset.type,
