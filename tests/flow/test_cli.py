@@ -105,7 +105,7 @@ def test_usage_errors(ctx):
         ctx.true(f"{arguments}: says why", ran.stderr.strip(), ran.stderr)
     ran = inst.cli("--help", data=False)
     for command in ("init", "serve", "sim", "tenant", "token", "access-key", "upstream", "credit", "task", "ledger",
-                    "audit", "backup", "doctor", "demo"):
+                    "audit", "asset", "backup", "doctor", "demo"):
         ctx.true(f"help names {command}", command in ran.stdout, ran.stdout)
     ran = inst.cli("--version", data=False)
     ctx.matches("version", ran.stdout.strip(), r"arkgate \d+\.\d+\.\d+.*")

@@ -5,6 +5,7 @@ import concurrent.futures
 import http.server
 import json
 import os
+import shutil
 import threading
 import time
 
@@ -120,6 +121,43 @@ def test_clocks_five_minutes_apart(ctx):
     ctx.true("says why", "clock" in text, text)
     ctx.equal("the other", readyz(inst.serves[0])[0], 200)
     wait_for("found again", lambda: readyz(ahead)[0] == 200)
+
+
+def test_one_folder_of_files(ctx):
+    """Gateways on one database have one folder of stored files, whichever began; doctor knows."""
+    inst = ctx.new(settings=QUICK)
+    mark = os.path.join(inst.data, "blobs", "id")
+    with open(mark, encoding="ascii") as file:
+        text = file.read()
+    ctx.equal("the database has it too", inst.rows("SELECT value FROM meta WHERE name = 'blobs'"), [{"value": text.strip()}])
+    inst.start_serve(QUICK)
+    ctx.equal("nothing is left of the making", sorted(os.listdir(os.path.dirname(mark))), ["id"])
+
+    def refused(what, data, word):
+        where = ("--data", data, "--keys", os.path.join(inst.data, "keys"), *inst.options)
+        ran = inst.cli(*where, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", data=False, status=3)
+        ctx.true(f"{what}: {ran.stderr[-300:]}", word in ran.stderr and "blobs/id" in ran.stderr)
+        ran = inst.cli(*where, "doctor", "-o", "json", data=False, status=1)
+        ctx.true(f"{what}: doctor", any(item["check"] == "blobs" and item["status"] == "fail" and word in item["detail"]
+                                        for item in json.loads(ran.stdout)["items"]), ran.stdout)
+
+    other = os.path.join(inst.folder, "other")
+    os.mkdir(other, 0o700)
+    refused("a folder without a mark", other, "missing")
+    ctx.equal("nothing was made", os.listdir(other), [])
+    os.mkdir(os.path.join(other, "blobs"))
+    with open(os.path.join(other, "blobs", "id"), "w", encoding="ascii") as file:
+        file.write("0" * 32 + "\n")
+    refused("another database's", other, "another database")
+    fresh = ctx.bare()
+    shutil.copytree(os.path.join(inst.data, "blobs"), os.path.join(fresh.data, "blobs"))
+    ran = fresh.cli("serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", status=3)
+    ctx.true("a database without one", "another database" in ran.stderr, ran.stderr)
+    # A start that was killed between its two halves is finished by the next one.
+    os.rename(mark, f"{mark}-{text.strip()}")
+    inst.start_serve(QUICK)
+    with open(mark, encoding="ascii") as file:
+        ctx.equal("taken", file.read(), text)
 
 
 # -- what an upstream may say -----------------------------------------------------------------

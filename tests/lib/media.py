@@ -6,11 +6,13 @@ import http.server
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
 _folder = tempfile.mkdtemp(prefix="arkgate-media-")
+_lock = threading.Lock()
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=640x480:rate=24")
 SOUND = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100")
 
@@ -19,9 +21,14 @@ def clean():
     shutil.rmtree(_folder, ignore_errors=True)
 
 
-@functools.cache
 def made(name, *arguments):
-    """The bytes of a file that ffmpeg writes under this name."""
+    """The bytes of a file that ffmpeg writes under this name, once for all threads."""
+    with _lock:
+        return _made(name, *arguments)
+
+
+@functools.cache
+def _made(name, *arguments):
     path = os.path.join(_folder, name)
     subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments, path], check=True, timeout=120)
     with open(path, "rb") as file:
@@ -48,6 +55,13 @@ class Answer:
     def __init__(self, body=b"", status=200, headers=None, pause=0.0, piece=65536, length=None, forever=False):
         self.body, self.status, self.headers = body, status, headers or {}
         self.pause, self.piece, self.length, self.forever = pause, piece, length, forever
+
+
+class _Listener(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """A client that was killed is no news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Server:
@@ -87,7 +101,7 @@ class Server:
                 if answer.length is not None:
                     self.close_connection = True
 
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = _Listener(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
         self.thread = threading.Thread(target=self.http.serve_forever, daemon=True)
         self.thread.start()
