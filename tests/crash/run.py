@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Kills the gateway at random moments and at every named fault point, under load, and
-checks afterwards that money, tasks and promises to clients are whole. On PostgreSQL also
-the server, its connections, and one of two gateways.
+checks afterwards that money, tasks and promises to clients are whole; likewise assets and
+their files (ingest.py). On PostgreSQL also the server, its connections, and one of two
+gateways.
 
 usage: run.py [--engine sqlite|postgresql] [--jobs N] [part of a scenario's name]...
 
@@ -27,6 +28,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 import arkgate  # noqa: E402
 import checks  # noqa: E402
+import ingest  # noqa: E402
 import postgres  # noqa: E402
 from clients import Clients, Create  # noqa: E402
 
@@ -117,7 +119,7 @@ def fault_points():
     a move ("copy.…") are tests/flow/test_migrate_killed.py's."""
     found = {}
     for path in sorted(glob.glob(os.path.join(arkgate.ROOT, "**/*.c"), recursive=True)):
-        if os.path.relpath(path, arkgate.ROOT).split(os.sep)[0] in ("base", "tenancy", "billing", "gateway"):
+        if os.path.relpath(path, arkgate.ROOT).split(os.sep)[0] in ("base", "tenancy", "billing", "assetlib", "gateway"):
             with open(path, encoding="utf-8") as file:
                 for ignored, name in re.findall(r'(\(void\)\s*)?FAULT_POINT\(\s*"([^"]+)"', file.read()):
                     if not name.startswith("copy."):
@@ -400,7 +402,30 @@ class Closing:
             self.inst.close()
 
 
+def of_assets(scenario, argument):
+    """A scenario of ingest.py on an installation of its own."""
+    inst = arkgate.Installation()
+    with Closing(inst):
+        library = ingest.Library(inst)
+        try:
+            return scenario(library, argument)
+        finally:
+            library.server.close()
+
+
+def asset_scenarios(points):
+    yield "ingest: kills at random", of_assets, (ingest.kills_at_random, SEED)
+    yield "ingest: sigterm", of_assets, (ingest.sigterm, SEED)
+    for name, reacts in points.items():
+        yield f"ingest: killed at {name}", of_assets, (ingest.killed_at, name)
+        if reacts:
+            yield f"ingest: fails at {name}", of_assets, (ingest.fails_at, name)
+
+
 def scenarios(engine):
+    points = fault_points()
+    library = {name: points.pop(name) for name in list(points) if name.startswith(("ingest.", "blob."))}
+    yield from asset_scenarios(library)
     for number in range(BATCHES[engine]):
         yield f"kills at random {number + 1}", kills_at_random, (number,)
     if engine == "postgresql":
@@ -410,7 +435,6 @@ def scenarios(engine):
             yield f"two gateways {number + 1}", two_gateways, (number,)
         if not FULL:
             return
-    points = fault_points()
     yield "released for certain", released_for_certain, ()
     yield "late after a release, by our identifier", late_after_release, ({},)
     yield "late after a release, by the request alone", late_after_release, ({"safety_identifier": "u"},)
