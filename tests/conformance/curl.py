@@ -17,9 +17,9 @@ def step(inst, *arguments):
     return int(status), json.loads(body)
 
 
-def created(ctx, inst, name):
+def created(ctx, inst, name, *arguments):
     """The id of a step that makes a task, and its end."""
-    status, body = step(inst, name)
+    status, body = step(inst, name, *arguments)
     if status != 200:
         raise AssertionError(f"{name}: {status} {body}")
     ctx.equal(f"{name}: members", list(body), ["id"])

@@ -3,7 +3,7 @@
 # The calls of the vendor's and a reseller's pages as their readers type them; BASE_URL
 # and TOKEN come from the environment. The last line is the status.
 #
-#   curl.sh STEP [TASK_ID]
+#   curl.sh STEP [TASK_ID | GROUP_ID MEDIA_URL | ASSET_ID...]
 set -euo pipefail
 
 TASK_ID=${2:-}
@@ -149,8 +149,112 @@ delete)
     curl -sS -w '\n%{http_code}\n' -X DELETE "$BASE_URL/volcark/api/v3/contents/generations/tasks/$TASK_ID" \
         -H "Authorization: Bearer $TOKEN"
     ;;
+create-group)
+    curl -sS -w '\n%{http_code}\n' -X POST "$BASE_URL/volcark/?Action=CreateAssetGroup&Version=2024-01-01" \
+        -H "Authorization: Bearer $TOKEN" \
+        -H "Content-Type: application/json" \
+        -d '{
+    "model": "doubao-seedance-2-0",
+    "Name": "spring-chairs",
+    "GroupType": "AIGC",
+    "Description": "Pictures for the chair videos"
+  }'
+    ;;
+create-image | create-video)
+    type=${1#create-}
+    curl -sS -w '\n%{http_code}\n' -X POST "$BASE_URL/volcark/?Action=CreateAsset&Version=2024-01-01" \
+        -H "Authorization: Bearer $TOKEN" \
+        -H "Content-Type: application/json" \
+        -d '{
+    "model": "doubao-seedance-2-0",
+    "GroupId": "'"$2"'",
+    "URL": "'"$3"'",
+    "AssetType": "'"${type^}"'",
+    "Name": "chair-front"
+  }'
+    ;;
+get-asset)
+    curl -sS -w '\n%{http_code}\n' -X POST "$BASE_URL/volcark/?Action=GetAsset&Version=2024-01-01" \
+        -H "Authorization: Bearer $TOKEN" \
+        -H "Content-Type: application/json" \
+        -d '{
+    "model": "doubao-seedance-2-0",
+    "Id": "'"$2"'"
+  }'
+    ;;
+list-assets)
+    curl -sS -w '\n%{http_code}\n' -X POST "$BASE_URL/volcark/?Action=ListAssets&Version=2024-01-01" \
+        -H "Authorization: Bearer $TOKEN" \
+        -H "Content-Type: application/json" \
+        -d '{
+    "model": "doubao-seedance-2-0",
+    "Filter": {
+      "GroupType": "AIGC",
+      "GroupIds": ["'"$2"'"]
+    },
+    "PageNumber": 1,
+    "PageSize": 20
+  }'
+    ;;
+asset-to-video)
+    curl -sS -w '\n%{http_code}\n' -X POST "$BASE_URL/volcark/api/v3/contents/generations/tasks" \
+        -H "Authorization: Bearer $TOKEN" \
+        -H "Content-Type: application/json" \
+        -d '{
+    "model": "doubao-seedance-2-0",
+    "content": [
+      {
+        "type": "text",
+        "text": "从这张图片开始，镜头慢慢拉远。"
+      },
+      {
+        "type": "image_url",
+        "role": "reference_image",
+        "image_url": {
+          "url": "'"$2"'"
+        }
+      }
+    ],
+    "duration": 4,
+    "ratio": "16:9",
+    "resolution": "720p",
+    "generate_audio": false
+  }'
+    ;;
+edit-asset)
+    curl -sS -w '\n%{http_code}\n' -X POST "$BASE_URL/volcark/api/v3/contents/generations/tasks" \
+        -H "Authorization: Bearer $TOKEN" \
+        -H "Content-Type: application/json" \
+        -d '{
+    "model": "doubao-seedance-2-0",
+    "content": [
+      {
+        "type": "text",
+        "text": "编辑视频 1：镜头不变，把木椅换成图片 1 那样的藤椅。"
+      },
+      {
+        "type": "video_url",
+        "role": "reference_video",
+        "video_url": {
+          "url": "asset://'"$2"'"
+        }
+      },
+      {
+        "type": "image_url",
+        "role": "reference_image",
+        "image_url": {
+          "url": "asset://'"$3"'"
+        }
+      }
+    ],
+    "duration": 6,
+    "ratio": "16:9",
+    "resolution": "720p",
+    "generate_audio": false
+  }'
+    ;;
 *)
-    echo "usage: curl.sh STEP [TASK_ID]" >&2
+    echo "usage: curl.sh STEP [TASK_ID | GROUP_ID MEDIA_URL | ASSET_ID...]" >&2
     exit 2
     ;;
 esac
