@@ -148,6 +148,25 @@ def test_a_body_that_does_not_come(ctx):
     refused(ctx, "slow", answer, 408, "InvalidParameter")
 
 
+def test_a_library_that_is_full_or_closed(ctx):
+    """What waits for its file counts, with the most that it may have."""
+    inst, token, server = start(ctx)
+    group_id = group(ctx, inst, token)
+    slow = server.give("/slow", media.Answer(media.image(), piece=1, pause=1))
+    given(ctx, inst, token, group_id, slow)
+    body = {"GroupId": group_id, "URL": slow, "AssetType": "Video"}
+    for setting, word in (("asset_count=1", "1 assets"), (f"asset_bytes={31 << 20}", "bytes")):
+        inst.cli("tenant", "set", "acme", "asset_count=100000", f"asset_bytes={100 << 30}", setting)
+        wait_for(f"{word} bind", lambda: word.encode() in act(inst, token, "CreateAsset", body).body)
+        message = refused(ctx, setting, act(inst, token, "CreateAsset", body), 429, "QuotaExceeded")
+        ctx.true(f"{setting}: says so", word in message, message)
+    inst.cli("tenant", "set", "acme", "assets=off")
+    wait_for("closed", lambda: act(inst, token, "ListAssets", PAGE).status == 503)
+    for action, what in (("ListAssets", PAGE), ("CreateAssetGroup", GROUP), ("GetAsset", {"Id": "x"})):
+        refused(ctx, action, act(inst, token, action, what), 503, "service_unavailable")
+    server.close()
+
+
 def test_draining(ctx):
     """SIGTERM while a task is sent: the gateway runs on for it, and takes no new calls."""
     inst = ctx.new()

@@ -40,9 +40,10 @@ ENDPOINTS = {"doubao-seedance-2-0": f"ep-{CANARY}-base", "doubao-seedance-2-0-fa
 DATED = {ENDPOINTS["doubao-seedance-2-0"]: "doubao-seedance-2-0-260128",
          ENDPOINTS["doubao-seedance-2-0-fast"]: "doubao-seedance-2-0-fast-260128",
          ENDPOINTS["doubao-seedance-2-0-mini"]: "doubao-seedance-2-0-mini-260615"}
-# With ARKGATE_ANSWERS=FILE each error that a test got from Ark's API is written there.
+# With ARKGATE_ANSWERS=FILE each error that a test got from one of these APIs is written there.
 ANSWERS = os.environ.get("ARKGATE_ANSWERS")
 ARK_PATH = re.compile(r"(/volcark)?/api/v3(?![^/?])")
+VOLC_PATH = re.compile(r"(/|/volcark/?)(?![^?])")
 ENGINES = ("sqlite", "postgresql")
 ENGINE = os.environ.get("ARKGATE_TEST_ENGINE", "sqlite")
 current_test = ""  # "test_file.py::test_name"; run.py sets it
@@ -133,15 +134,31 @@ def _write_once(line):
         file.write(line)  # one short write: files run side by side
 
 
+def _ark_error(answer):
+    return [(answer.error["code"], answer.error["type"])] if answer.status >= 400 else []
+
+
+def _volc_error(answer):
+    """The call's own, or why assets failed that it shows."""
+    if answer.status >= 400:
+        error = answer.json["ResponseMetadata"]["Error"]
+        return [(error["Code"], error["CodeN"])]
+    result = answer.json.get("Result", {})
+    return [(item["Error"]["Code"], "Failed") for item in [result, *result.get("Items", [])] if "Error" in item]
+
+
 def record(method, target, answer):
     """For tests/docs/error_table.py; one line for what one test saw many times."""
-    if not ANSWERS or answer.status < 400 or method == "HEAD" or not ARK_PATH.match(target):
+    api, read = ("ark", _ark_error) if ARK_PATH.match(target) else ("volc", _volc_error)
+    if not ANSWERS or method == "HEAD" or api == "volc" and not VOLC_PATH.match(target):
         return
     try:
-        code, kind = answer.error["code"], answer.error["type"]
+        errors = read(answer)
     except (ValueError, LookupError, TypeError):
-        code = kind = None  # not of Ark's shape: the table has no such row
-    _write_once(json.dumps({"test": current_test, "status": answer.status, "code": code, "type": kind}) + "\n")
+        errors = [(None, None)]  # not of the API's shape: the table has no such row
+    for code, kind in errors:
+        _write_once(json.dumps({"test": current_test, "api": api, "status": answer.status, "code": code,
+                                "type": kind}) + "\n")
 
 
 class Process:
