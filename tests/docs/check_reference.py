@@ -144,8 +144,11 @@ def described():
             elif found := re.match(r"    (get|post|put|patch|delete):$", line):
                 method = found.group(1).upper()
             elif found := re.match(r"      operationId: (\w+)$", line):
+                operation = found.group(1)
                 for base in bases:
-                    found_here.add((method, base.rstrip("/") + re.sub(r"\{\w+\}", "*", path), found.group(1)))
+                    found_here.add((method, base.rstrip("/") + re.sub(r"\{\w+\}", "*", path), operation))
+            elif found := re.match(r"      x-also-at: (/\S*)$", line):
+                found_here.add((method, found.group(1), operation))  # a path that no server and path make
         written = len(re.findall(r"operationId:", text))
         if len({entry[2] for entry in found_here}) < written:
             raise RuntimeError(f"{name}: {written} operationIds stand there, but not all where they belong")
