@@ -19,7 +19,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 RUN_S = 90
-ALSO_RUN = ("Change two lines in your client", "Models")
+ALSO_RUN = ("Change two lines in your client", "Models", "Assets")
 
 
 def pages():
