@@ -4,6 +4,8 @@ a gateway and a simulator as processes, HTTP, and the invariants that every test
 ends with. Standard library only, but for PostgreSQL's driver with that engine."""
 import csv
 import functools
+import glob
+import hashlib
 import http.client
 import io
 import itertools
@@ -604,6 +606,34 @@ def _check_counts(inst, bad):
         bad(f"task_count says {sorted(kept - real)}, the tasks say {sorted(real - kept)}")
 
 
+def _check_assets(inst, bad):
+    """What the library counts is there, and what waits for its file has its row of the job."""
+    key, sums = "identity, project, status", "CAST(count(*) AS bigint), CAST(sum(bytes) AS bigint)"
+    rows = inst.rows(
+        f"SELECT 1 AS kept, tenant_id, group_id AS g, {key}, n, bytes FROM asset_count WHERE n <> 0 UNION ALL"
+        f" SELECT 0, tenant_id, group_id, {key}, {sums} FROM asset GROUP BY tenant_id, group_id, {key} UNION ALL"
+        f" SELECT 0, tenant_id, '', {key}, {sums} FROM asset GROUP BY tenant_id, {key} UNION ALL"
+        f" SELECT 1, tenant_id, 'groups', identity, project, '', n, 0 FROM asset_group_count UNION ALL"
+        f" SELECT 0, tenant_id, 'groups', identity, project, '', count(*), 0 FROM asset_group"
+        f" GROUP BY tenant_id, identity, project")
+    kept, real = ({tuple(row.values())[1:] for row in rows if row["kept"] == side} for side in (1, 0))
+    if kept != real:
+        bad(f"asset_count says {sorted(kept - real)}, the assets say {sorted(real - kept)}")
+    wrong = inst.rows("SELECT a.id FROM asset a LEFT JOIN ingest i ON i.asset_id = a.id AND i.tenant_id = a.tenant_id"
+                      " WHERE (a.status = 'Processing') <> (i.asset_id IS NOT NULL)")
+    if wrong:
+        bad(f"state and job do not go together of {[row['id'] for row in wrong]}")
+    for row in inst.rows("SELECT id, tenant_id, hash, thumbnail FROM asset WHERE status = 'Active'"):
+        for name in [bytes(row[column]).hex() for column in ("hash", "thumbnail") if row[column] is not None]:
+            paths = glob.glob(f"{inst.data}*/blobs/{row['tenant_id']}/{name[:2]}/{name[2:]}")
+            if not paths:
+                bad(f"asset {row['id']}: there is no file {name}")
+            for path in paths:
+                with open(path, "rb") as file:
+                    if hashlib.file_digest(file, "sha256").hexdigest() != name:
+                        bad(f"asset {row['id']}: {path} is not what its name says")
+
+
 def _check_chains(inst, bad):
     for command in (("ledger", "verify"), ("audit", "verify")):
         ran = inst.cli(*command, status=None)
@@ -621,6 +651,7 @@ def check_invariants(inst, sim=None, chains=True):
     _check_upstream(inst, sim, troubles.append)
     _check_money(inst, troubles.append)
     _check_counts(inst, troubles.append)
+    _check_assets(inst, troubles.append)
     if chains:
         _check_chains(inst, troubles.append)
     if troubles:
