@@ -118,8 +118,10 @@ def test_texts_that_are_none(ctx):
         ctx.equal("quiet", copy.move(target, status=6, more=("-q",)).stderr.count("\n"), 1)
 
 
-# Without migrations 0003 and 0004.
-AS_OF_0002 = ("DROP TABLE access_key", "DROP INDEX price_row_by_model",
+# Without migrations 0003 to 0005.
+AS_OF_0002 = (*(f"DROP TABLE {table}" for table in ("tenant_setting", "asset_group", "asset_group_count", "asset",
+                                                    "asset_count", "asset_use", "asset_request", "ingest")),
+              "DROP TABLE access_key", "DROP INDEX price_row_by_model",
               "ALTER TABLE account ADD COLUMN event_seq INTEGER NOT NULL DEFAULT 0")
 
 # What the newer PostgreSQL does not check with every row of a create, and the older did.
