@@ -10,7 +10,10 @@ import threading
 import time
 
 import arkgate
+import media
 from arkgate import BASE, text_to_video, wait_for
+from test_assets import group
+from test_ingest import ended, given
 
 ENGINES = ("postgresql",)
 FULL = os.environ.get("ARKGATE_TEST_FULL") == "1"
@@ -158,6 +161,20 @@ def test_one_folder_of_files(ctx):
     inst.start_serve(QUICK)
     with open(mark, encoding="ascii") as file:
         ctx.equal("taken", file.read(), text)
+
+
+def test_a_file_that_another_fetched(ctx):
+    inst = ctx.new(serve=False)
+    inst.start_serve(QUICK, arguments=("--allow-private-network",))
+    inst.start_serve({**QUICK, "ingest_workers": 0})  # asked from here on
+    server = media.Server()
+    asset_id = given(ctx, inst, inst.token, group(ctx, inst, inst.token), server.give("/a.png", media.image()))
+    shown = ended(inst, inst.token, asset_id)
+    ctx.equal("active", shown["Status"], "Active")
+    ctx.true("its link is this gateway's", shown["URL"].startswith(inst.serve.url), shown)
+    answer = arkgate.http_call(inst.serve.url, "GET", shown["URL"][len(inst.serve.url):])
+    ctx.true("and its file is there", answer.status == 200 and answer.body == media.image(), answer.status)
+    server.close()
 
 
 # -- what an upstream may say -----------------------------------------------------------------

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real media, made by ffmpeg when they are first asked for, and a web server on loopback that
 gives them, well or badly."""
+import atexit
 import functools
 import http.server
 import os
@@ -17,6 +18,7 @@ PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=640x480:rate=24")
 SOUND = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100")
 
 
+@atexit.register
 def clean():
     shutil.rmtree(_folder, ignore_errors=True)
 
