@@ -127,7 +127,7 @@ FALLIBLE asset_view_of_bytes(struct db_conn *conn, const struct scope *scope,
         "SELECT " RECORD_COLUMNS " FROM asset WHERE tenant_id = $1 AND hash = $2"
         " AND hash IS NOT NULL AND purged_us IS NULL UNION ALL"
         " SELECT " RECORD_COLUMNS " FROM asset WHERE tenant_id = $1 AND thumbnail = $2"
-        " AND thumbnail IS NOT NULL AND purged_us IS NULL LIMIT $3";
+        " AND thumbnail IS NOT NULL AND purged_us IS NULL ORDER BY id LIMIT $3";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));

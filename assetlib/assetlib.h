@@ -182,7 +182,7 @@ FALLIBLE asset_view_list(struct db_conn *conn, const struct asset_record_filter 
 /* Active ones by id. */
 FALLIBLE asset_view_active(struct db_conn *conn, struct str after_id, int limit,
                            asset_record_visit visit, void *ctx, struct err *err);
-/* Those of a tenant that have these bytes, or have them for their picture. */
+/* Those of a tenant that have these bytes, or have them for their picture, by id. */
 FALLIBLE asset_view_of_bytes(struct db_conn *conn, const struct scope *scope,
                              const uint8_t hash[CRYPTO_HASH_BYTES], int limit,
                              asset_record_visit visit, void *ctx, struct err *err);

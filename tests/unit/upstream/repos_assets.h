@@ -575,6 +575,135 @@ static enum err_code step_ingest_repo_delete(struct db_conn *conn, struct call *
                               err);
 }
 
+static enum err_code step_ingest_repo_drop(struct db_conn *conn, struct call *call,
+                                           struct err *err)
+{
+    struct asset asset = asset_of(call->at / 2);
+    struct scope scope = maker_of(call->at / 2 + call->at % 2);
+
+    CASES(6);
+    return ingest_repo_drop(conn, &scope, str_from(asset.id), err);
+}
+
+/* ---- operators -------------------------------------------------------------------------- */
+
+/* By another tenant, by its own, and by its own once more. */
+static enum err_code step_asset_repo_purge(struct db_conn *conn, struct call *call,
+                                           struct err *err)
+{
+    int at = call->at / 3;
+    struct asset asset = asset_of(at * 2);
+    struct scope scope = maker_of(call->at % 3 == 0 ? at * 2 + 1 : at * 2);
+
+    CASES(3 * TEXTS / 2);
+    return asset_repo_purge(conn, &scope, str_from(asset.id), number_of(at, 2), err);
+}
+
+static enum err_code tell_record(const struct asset_record *record, void *ctx, struct err *err)
+{
+    TELL(ctx, record, tenant_id);
+    TELL(ctx, record, purged_us);
+    return tell_asset(&record->asset, ctx, err);
+}
+
+static enum err_code step_asset_view_find(struct db_conn *conn, struct call *call,
+                                          struct err *err)
+{
+    struct asset asset = asset_of(call->at);
+    struct asset_record record;
+
+    CASES(TEXTS + 1);
+    TRY(asset_view_find(conn, str_from(asset.id), &record, err));
+    return tell_record(&record, call->told, err);
+}
+
+static enum err_code step_asset_view_group(struct db_conn *conn, struct call *call,
+                                           struct err *err)
+{
+    struct asset_group group = group_of(call->at);
+    int64_t tenant_id;
+
+    CASES(TEXTS + 1);
+    TRY(asset_view_group(conn, str_from(group.id), &tenant_id, err));
+    tell_number(call->told, "tenant_id", tenant_id);
+    return ERR_OK;
+}
+
+/* Every combination of a tenant, one of its groups, a status, and where it goes on. */
+static enum err_code step_asset_view_list(struct db_conn *conn, struct call *call,
+                                          struct err *err)
+{
+    static const char *const statuses[] = {"", "Processing", "Active", "Failed", "Purged"};
+    struct asset_group group = group_of(call->at % GROUPS);
+    struct asset before = asset_of(call->at % TEXTS);
+    struct asset_record_filter filter = {
+        .tenant_id = call->at % 4 == 0 ? 0 : 1 + call->at % GROUPS % OWNERS,
+        .status = str_from(statuses[call->at % 5]),
+        .limit = 1 + call->at % 40};
+
+    CASES(200);
+    if (call->at % 3 == 0 && filter.tenant_id != 0)
+        filter.group = str_from(group.id);
+    if (call->at % 7 == 0) {
+        filter.before = str_from(before.id);
+        filter.before_us = before.created_us;
+    }
+    return asset_view_list(conn, &filter, tell_record, call->told, err);
+}
+
+static enum err_code step_asset_view_active(struct db_conn *conn, struct call *call,
+                                            struct err *err)
+{
+    struct asset asset = asset_of(call->at);
+
+    CASES(TEXTS);
+    return asset_view_active(conn, call->at == 0 ? STR("") : str_from(asset.id), 1 + call->at,
+                             tell_record, call->told, err);
+}
+
+static enum err_code step_asset_view_of_bytes(struct db_conn *conn, struct call *call,
+                                              struct err *err)
+{
+    struct scope scope = maker_of(call->at);
+
+    CASES(3 * TEXTS);
+    return asset_view_of_bytes(conn, &scope, hash_of(call->at / 2), 1 + call->at % 5,
+                               tell_record, call->told, err);
+}
+
+static enum err_code tell_use(struct str task, int64_t time_us, void *ctx, struct err *err)
+{
+    (void)err;
+    tell_number(ctx, "time_us", time_us);
+    buf_put_str(ctx, task);
+    buf_puts(ctx, "\n");
+    return ERR_OK;
+}
+
+static enum err_code step_asset_view_uses(struct db_conn *conn, struct call *call,
+                                          struct err *err)
+{
+    struct asset asset = asset_of(call->at / 2);
+    struct scope scope = maker_of(call->at / 2 + call->at % 2);
+
+    CASES(2 * TEXTS);
+    return asset_view_uses(conn, &scope, str_from(asset.id), 1 + call->at % 3, tell_use,
+                           call->told, err);
+}
+
+static enum err_code step_asset_view_health(struct db_conn *conn, struct call *call,
+                                            struct err *err)
+{
+    static const int64_t before[] = {INT64_MIN, 40, 1005, INT64_MAX};
+    struct asset_health health;
+
+    CASES(COUNT_OF(before));
+    TRY(asset_view_health(conn, before[call->at], &health, err));
+    tell_number(call->told, "has_assets", health.has_assets);
+    tell_number(call->told, "late", health.late);
+    return ERR_OK;
+}
+
 #define REPOS_ASSETS                                                                    \
     ROW(group_repo_insert, "asset_group"), ROW(group_repo_count, "asset_group_count"),  \
         READ(group_repo_get), READ(group_repo_read), ROW(asset_repo_insert, "asset"),   \
@@ -587,6 +716,9 @@ static enum err_code step_ingest_repo_delete(struct db_conn *conn, struct call *
         ROW(request_repo_sweep, "asset_request"), ROW(ingest_repo_insert, "ingest"),    \
         ROW(ingest_repo_take, "ingest"), READ(ingest_repo_next),                        \
         ROW(ingest_repo_later, "ingest"), ROW(ingest_repo_release, "ingest"),           \
-        ROW(ingest_repo_delete, "ingest")
+        READ(asset_view_health), ROW(ingest_repo_drop, "ingest"),                       \
+        ROW(ingest_repo_delete, "ingest"), ROW(asset_repo_purge, "asset"),              \
+        READ(asset_view_find), READ(asset_view_group), READ(asset_view_list),           \
+        READ(asset_view_active), READ(asset_view_of_bytes), READ(asset_view_uses)
 
 #endif
