@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 
+import signed
 from arkgate import BASE, ROOT, TERMINAL, http_call, text_to_video, wait_for
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -129,6 +130,19 @@ def connections_to(url):
     with open("/proc/net/tcp", encoding="ascii") as file:
         rows = [line.split() for line in file.readlines()[1:]]
     return sum(1 for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "01")
+
+
+def test_a_signature_that_has_the_host(ctx):
+    """Its port belongs to what was signed."""
+    inst = install(ctx)
+    key = inst.cli_json("access-key", "add", "acme")
+    target, body = "/?Action=ListAssetGroups&Version=2024-01-01", b'{"Filter":{"GroupType":"AIGC"}}'
+    with Front(ctx, inst.serve.url, inst.ca) as front:
+        host = front.url.split("://")[1]
+        for claimed, status in ((host, 200), (host.split(":")[0] + ":8443", 401)):
+            headers = signed.head((key["id"], key["secret"]), target, body, more={"host": claimed})
+            answer = front.call("POST", target, body=body, headers={k: v for k, v in headers.items() if k != "host"})
+            ctx.equal(f"signed for {claimed}: {answer}", answer.status, status)
 
 
 def test_a_whole_flow(ctx):
