@@ -172,6 +172,7 @@ def test_doctor_on_the_library(ctx):
                ("public_url", "ok", "links to assets lead to the listener of this machine"),
                ("assets", "ok", "4 are active and have their files")])
     paths = {kind: blob_path(inst, hashlib.sha256(media.image(kind)).hexdigest()) for kind in ("png", "jpg", "webp")}
+    inst.damaged = True
     os.unlink(paths["png"])
     os.truncate(paths["jpg"], 100)
     with open(paths["webp"], "r+b") as file:
