@@ -6,8 +6,9 @@
 
 enum {
     STACK_BYTES = 512 << 10,
-    RETRY_US = 5 * 1000 * 1000,  /* between two tests of what looks at files … */
-    REMIND_US = 60 * 1000 * 1000 /* … and between two lines about it in the log */
+    RETRY_US = 5 * 1000 * 1000,   /* between two tests of what looks at files … */
+    REMIND_US = 60 * 1000 * 1000, /* … and between two lines about it in the log */
+    FIRST_SWEEP_US = 60 * 1000 * 1000
 };
 
 struct taking {
@@ -62,12 +63,25 @@ static void give_back(struct ingest *ingest, const struct ingest_row *row)
             LOG_TEXT("error", err.msg), LOG_TEXT("detail", err.detail));
 }
 
-/* Works on one file; false when none is due. */
+/* When the next file is due; INT64_MAX also when nobody can tell. */
+static int64_t next_due_us(const struct ingest *ingest)
+{
+    int64_t due_us = INT64_MAX;
+    struct err ignored = {0};
+
+    if (db_read_one(ingest->options.library->db, next_steps, &due_us, &ignored) != ERR_OK)
+        return INT64_MAX;
+    return due_us;
+}
+
+/* Works on one file; false when none is due. Who only looks writes nothing. */
 static bool work(struct ingest *ingest, struct ingest_row *row)
 {
     struct taking taking = {.ingest = ingest, .now_us = sys_now_us(), .row = row};
     struct err err = {0};
 
+    if (next_due_us(ingest) > taking.now_us)
+        return false;
     if (db_write(ingest->options.library->db, DB_APART, take_steps, &taking, &err) != ERR_OK) {
         LOG(LOG_WARN, "ingest_not_taken", LOG_TEXT("error", err.msg),
             LOG_TEXT("detail", err.detail));
@@ -89,14 +103,13 @@ static bool work(struct ingest *ingest, struct ingest_row *row)
 /* Until it is told of a file, or time to look by itself: for the first thread alone. */
 static void wait_for_work(struct ingest *ingest, bool first)
 {
-    int64_t until_us = INT64_MAX, due_us = INT64_MAX, now_us = sys_now_us();
-    struct err ignored = {0};
+    int64_t until_us = INT64_MAX, now_us = sys_now_us();
 
     if (first) {
+        int64_t due_us = atomic_load(&ingest->able) ? next_due_us(ingest) : INT64_MAX;
+
         until_us = sys_mono_us() + ingest->options.settings.look_us;
-        if (atomic_load(&ingest->able) &&
-            db_read_one(ingest->options.library->db, next_steps, &due_us, &ignored) == ERR_OK &&
-            due_us < now_us + ingest->options.settings.look_us)
+        if (due_us < now_us + ingest->options.settings.look_us)
             until_us = sys_mono_us() + (due_us > now_us ? due_us - now_us : 0);
     }
     lock_take(&ingest->lock);
@@ -180,14 +193,18 @@ FALLIBLE ingest_start(const struct ingest_options *options, struct ingest **ret_
 {
     CLEANUP(ingest_stop) struct ingest *ingest = calloc(1, sizeof(*ingest));
     int64_t now_us = sys_now_us(), workers = options->settings.workers;
+    int64_t sweep_us = options->settings.sweep_us;
 
     if (ingest == NULL)
         return err_detail(err, ERR_UNAVAILABLE, "out of memory for the ingest");
     ingest->options = *options;
     lock_init(&ingest->lock);
     sys_random_text(ingest->holder, INGEST_HOLDER_MAX, "0123456789abcdef");
-    atomic_store(&ingest->swept_us, INT64_MIN / 2);
-    if (!db_is_shared(options->library->db))
+    if (sweep_us > FIRST_SWEEP_US) /* a start has better to do */
+        atomic_store(&ingest->swept_us, sys_mono_us() - sweep_us + FIRST_SWEEP_US);
+    else
+        atomic_store(&ingest->swept_us, sys_mono_us());
+    if (!db_is_shared(options->library->db) && next_due_us(ingest) != INT64_MAX)
         TRY(db_write(options->library->db, DB_APART, release_steps, &now_us, err));
     for (int64_t i = 0; i < workers && i < INGEST_WORKERS_MAX; i++) {
         lock_take(&ingest->lock); /* a thread asks which one it is */

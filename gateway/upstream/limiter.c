@@ -15,8 +15,9 @@ enum {
     LATE_MAX_US = SPACING_US - 1000000,
     /* A slot is asked for ahead, for the database takes a moment to give it. */
     AHEAD_US = 20000,
-    /* At most so much later comes a list after one that was long on its way. */
-    TRANSIT_MAX_US = 250000
+    /* At most so much later comes a list after one that was long on its way: who takes longer
+     * to answer than that is not asked less often for it. */
+    TRANSIT_MAX_US = 1000000
 };
 
 struct pace {
