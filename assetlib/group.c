@@ -13,6 +13,19 @@ struct making {
     struct asset_created created; /* written by the closure */
 };
 
+/* No more groups than there may be assets. */
+static enum err_code check_limit(struct db_conn *conn, const struct scope *scope,
+                                 struct err *err)
+{
+    int64_t count;
+
+    TRY(group_repo_usage(conn, scope, &count, err));
+    if (count >= scope->settings.asset_count)
+        return err_set(err, ERR_QUOTA, "the library may hold %lld groups, and does",
+                       (long long)scope->settings.asset_count);
+    return ERR_OK;
+}
+
 static enum err_code make_steps(struct db_conn *conn, void *ctx, struct err *err)
 {
     struct making *making = ctx;
@@ -23,6 +36,7 @@ static enum err_code make_steps(struct db_conn *conn, void *ctx, struct err *err
                      err));
     if (making->created.replayed)
         return ERR_OK;
+    TRY(check_limit(conn, making->scope, err));
     TRY(group_repo_insert(conn, making->scope, group, making->folded, err));
     TRY(group_repo_count(conn, making->scope, group, err));
     TRY(request_put(conn, making->scope, making->request, group->id, group->created_us, err));

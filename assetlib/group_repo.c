@@ -38,6 +38,28 @@ FALLIBLE group_repo_count(struct db_conn *conn, const struct scope *scope,
     return db_run(st, err);
 }
 
+FALLIBLE group_repo_usage(struct db_conn *conn, const struct scope *scope, int64_t *ret_count,
+                          struct err *err)
+{
+    static const char sql[] =
+        "SELECT CAST(coalesce(sum(n), 0) AS bigint) FROM asset_group_count"
+        " WHERE tenant_id = $1";
+    CLEANUP(db_done) struct db_stmt *st = NULL;
+
+    TRY(db_prepare(conn, sql, &st, err));
+    db_bind_i64(st, 1, scope->tenant_id);
+    switch (db_step(st, err)) {
+    case DB_ROW:
+        *ret_count = db_get_i64(st, 0);
+        return ERR_OK;
+    case DB_DONE:
+        return err_detail(err, ERR_INTERNAL, "a sum returned no row");
+    case DB_FAIL:
+        break;
+    }
+    return err->code;
+}
+
 void group_repo_read(struct db_stmt *stmt, struct asset_group *ret_group)
 {
     db_copy_text(stmt, 0, ret_group->id, sizeof(ret_group->id));

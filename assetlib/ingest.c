@@ -12,25 +12,28 @@ enum {
 };
 
 struct taking {
-    struct ingest *ingest;
-    int64_t now_us;
+    struct ingest_claim claim;
     bool found;
     struct ingest_row *row;
+};
+
+struct looking {
+    struct ingest_skip skip;
+    int64_t due_us;
 };
 
 static enum err_code take_steps(struct db_conn *conn, void *ctx, struct err *err)
 {
     struct taking *taking = ctx;
-    struct ingest *ingest = taking->ingest;
 
-    return ingest_repo_take(conn, str_from(ingest->holder), taking->now_us,
-                            taking->now_us + ingest_file_us(ingest), &taking->found,
-                            taking->row, err);
+    return ingest_repo_take(conn, &taking->claim, &taking->found, taking->row, err);
 }
 
-static enum err_code next_steps(struct db_conn *conn, void *due_us, struct err *err)
+static enum err_code next_steps(struct db_conn *conn, void *ctx, struct err *err)
 {
-    return ingest_repo_next(conn, due_us, err);
+    struct looking *looking = ctx;
+
+    return ingest_repo_next(conn, &looking->skip, &looking->due_us, err);
 }
 
 struct giving {
@@ -56,38 +59,123 @@ static void give_back(struct ingest *ingest, const struct ingest_row *row)
     struct err err = {0};
 
     if (!atomic_load(&ingest->stopping))
-        giving.due_us += ingest->options.settings.retry_us * 4;
+        giving.due_us += ingest->options.settings.retry_us * (row->tries > 1 ? 4 : 1);
     if (db_write(ingest->options.library->db, row->tenant_id, give_steps, &giving, &err) !=
         ERR_OK)
         LOG(LOG_WARN, "ingest_not_given_back", LOG_TEXT("asset", row->asset_id),
             LOG_TEXT("error", err.msg), LOG_TEXT("detail", err.detail));
 }
 
-/* When the next file is due; INT64_MAX also when nobody can tell. */
-static int64_t next_due_us(const struct ingest *ingest)
-{
-    int64_t due_us = INT64_MAX;
-    struct err ignored = {0};
+/* ---- whose turn it is ---------------------------------------------------------------- */
 
-    if (db_read_one(ingest->options.library->db, next_steps, &due_us, &ignored) != ERR_OK)
-        return INT64_MAX;
-    return due_us;
+static int running_of(const struct ingest *ingest, int64_t tenant_id)
+{
+    int count = 0;
+
+    lock_assert_held(&ingest->lock);
+    for (int i = 0; i < ingest->thread_count; i++)
+        count += ingest->running[i] == tenant_id;
+    return count;
 }
 
-/* Works on one file; false when none is due. Who only looks writes nothing. */
-static bool work(struct ingest *ingest, struct ingest_row *row)
+/* Half of the threads are one tenant's share: slow hosts of his leave the others some. */
+static struct ingest_skip skip_locked(const struct ingest *ingest)
 {
-    struct taking taking = {.ingest = ingest, .now_us = sys_now_us(), .row = row};
+    struct ingest_skip skip = {{0}};
+    int count = 0;
+
+    for (int i = 0; i < ingest->thread_count && count < INGEST_SKIP_MAX; i++) {
+        int64_t tenant_id = ingest->running[i];
+
+        if (tenant_id != 0 && tenant_id != skip.tenants[0] &&
+            2 * running_of(ingest, tenant_id) >= ingest->thread_count)
+            skip.tenants[count++] = tenant_id;
+    }
+    return skip;
+}
+
+static struct ingest_skip skip_now(struct ingest *ingest)
+{
+    lock_take(&ingest->lock);
+    struct ingest_skip skip = skip_locked(ingest);
+    lock_drop(&ingest->lock);
+    return skip;
+}
+
+/* One at a time, so that nobody's share is given out twice. */
+static struct ingest_skip pick_begin(struct ingest *ingest)
+{
+    lock_take(&ingest->lock);
+    while (ingest->picking)
+        (void)lock_wait(&ingest->lock, INT64_MAX);
+    ingest->picking = true;
+    struct ingest_skip skip = skip_locked(ingest);
+    lock_drop(&ingest->lock);
+    return skip;
+}
+
+/* Whose file was taken, 0 for none; returns the place where that is noted. */
+static int pick_end(struct ingest *ingest, int64_t tenant_id)
+{
+    int place = 0;
+
+    lock_take(&ingest->lock);
+    while (ingest->running[place] != 0)
+        place++;
+    ASSERT(place < INGEST_WORKERS_MAX); /* as many as threads */
+    ingest->running[place] = tenant_id;
+    ingest->picking = false;
+    lock_signal(&ingest->lock);
+    lock_drop(&ingest->lock);
+    return place;
+}
+
+static void run_end(struct ingest *ingest, int place)
+{
+    lock_take(&ingest->lock);
+    ingest->running[place] = 0;
+    lock_drop(&ingest->lock);
+}
+
+/* When the next file is due that a thread would take now; INT64_MAX also when nobody can
+ * tell. */
+static int64_t next_due_us(struct ingest *ingest, const struct ingest_skip *skip)
+{
+    struct looking looking = {*skip, INT64_MAX};
+    struct err ignored = {0};
+
+    if (db_read_one(ingest->options.library->db, next_steps, &looking, &ignored) != ERR_OK)
+        return INT64_MAX;
+    return looking.due_us;
+}
+
+/* Takes the file that is due longest; false when none is. Who only looks writes nothing. */
+static bool take(struct ingest *ingest, struct ingest_row *row, int *ret_place)
+{
+    struct taking taking = {.row = row};
     struct err err = {0};
 
-    if (next_due_us(ingest) > taking.now_us)
-        return false;
-    if (db_write(ingest->options.library->db, DB_APART, take_steps, &taking, &err) != ERR_OK) {
+    taking.claim.skip = pick_begin(ingest);
+    taking.claim.holder = str_from(ingest->holder);
+    taking.claim.now_us = sys_now_us();
+    taking.claim.until_us = taking.claim.now_us + ingest_file_us(ingest);
+    if (next_due_us(ingest, &taking.claim.skip) <= taking.claim.now_us &&
+        db_write(ingest->options.library->db, DB_APART, take_steps, &taking, &err) != ERR_OK) {
+        taking.found = false;
         LOG(LOG_WARN, "ingest_not_taken", LOG_TEXT("error", err.msg),
             LOG_TEXT("detail", err.detail));
-        return false;
     }
-    if (!taking.found)
+    *ret_place = pick_end(ingest, taking.found ? row->tenant_id : 0);
+    return taking.found;
+}
+
+/* Works on one file; false when none is due. */
+static bool work(struct ingest *ingest, struct ingest_row *row)
+{
+    struct err err = {0};
+    int place;
+
+    if (!take(ingest, row, &place))
         return false;
     (void)FAULT_POINT("ingest.taken");
     if (ingest_file(ingest, row, &err) != ERR_OK) {
@@ -97,6 +185,7 @@ static bool work(struct ingest *ingest, struct ingest_row *row)
         if (err.code == ERR_CONFIG) /* what looks at files broke meanwhile */
             atomic_store(&ingest->able, false);
     }
+    run_end(ingest, place);
     return true;
 }
 
@@ -106,7 +195,8 @@ static void wait_for_work(struct ingest *ingest, bool first)
     int64_t until_us = INT64_MAX, now_us = sys_now_us();
 
     if (first) {
-        int64_t due_us = atomic_load(&ingest->able) ? next_due_us(ingest) : INT64_MAX;
+        struct ingest_skip skip = skip_now(ingest);
+        int64_t due_us = atomic_load(&ingest->able) ? next_due_us(ingest, &skip) : INT64_MAX;
 
         until_us = sys_mono_us() + ingest->options.settings.look_us;
         if (due_us < now_us + ingest->options.settings.look_us)
@@ -194,6 +284,7 @@ FALLIBLE ingest_start(const struct ingest_options *options, struct ingest **ret_
     CLEANUP(ingest_stop) struct ingest *ingest = calloc(1, sizeof(*ingest));
     int64_t now_us = sys_now_us(), workers = options->settings.workers;
     int64_t sweep_us = options->settings.sweep_us;
+    const struct ingest_skip nobody = {{0}};
 
     if (ingest == NULL)
         return err_detail(err, ERR_UNAVAILABLE, "out of memory for the ingest");
@@ -204,7 +295,7 @@ FALLIBLE ingest_start(const struct ingest_options *options, struct ingest **ret_
         atomic_store(&ingest->swept_us, sys_mono_us() - sweep_us + FIRST_SWEEP_US);
     else
         atomic_store(&ingest->swept_us, sys_mono_us());
-    if (!db_is_shared(options->library->db) && next_due_us(ingest) != INT64_MAX)
+    if (!db_is_shared(options->library->db) && next_due_us(ingest, &nobody) != INT64_MAX)
         TRY(db_write(options->library->db, DB_APART, release_steps, &now_us, err));
     for (int64_t i = 0; i < workers && i < INGEST_WORKERS_MAX; i++) {
         lock_take(&ingest->lock); /* a thread asks which one it is */

@@ -9,7 +9,7 @@
 
 enum {
     MARGIN_US = 30 * 1000 * 1000, /* for the database and the disk, beside fetch and look */
-    MORE_BYTES = 1 << 20,         /* so that take sees the limit passed, and which it is */
+    KILLS_MAX = 30,               /* four minutes of tries */
     TOOLS = 3,                    /* runs of arkgate-probe that a file may take (media.h) */
     TOOL_US = 10 * 1000 * 1000
 };
@@ -118,7 +118,7 @@ static enum err_code fetch(struct fetching *fetching, struct err *err)
     struct net_call call = {.method = "GET",
                             .url = fetching->row->url,
                             .total_us = options->settings.fetch_us,
-                            .answer_max = (size_t)fetching->writer->size_max + MORE_BYTES,
+                            .answer_max = SIZE_MAX, /* take knows the limit, and which it is */
                             .take = take,
                             .take_ctx = fetching,
                             .guard = &guard};
@@ -130,7 +130,8 @@ static enum err_code fetch(struct fetching *fetching, struct err *err)
 
     if (code == ERR_INVALID) {
         (void)snprintf(text, sizeof(text), "the URL is refused: %.200s", why.msg);
-        return give_up(fetching, true, text, err);
+        /* A silent name server is refused in the same words: only the last try is certain. */
+        return give_up(fetching, false, text, err);
     }
     if (code != ERR_OK) {
         *err = why;
@@ -154,7 +155,9 @@ static void take_facts(struct fetching *fetching)
     asset->width = facts->width;
     asset->height = facts->height;
     asset->fps_milli = facts->fps_milli;
-    asset->duration_ms = facts->duration_ms;
+    /* The longer one: nobody knows which of them Ark goes by. */
+    asset->duration_ms =
+        facts->claimed_ms > facts->duration_ms ? facts->claimed_ms : facts->duration_ms;
     asset->channels = facts->channels;
 }
 
@@ -167,8 +170,16 @@ static enum err_code look(struct fetching *fetching, struct err *err)
         return err_set(err, ERR_UNAVAILABLE, "the gateway stops");
     if (!blob_written_path(fetching->writer, path))
         return err_detail(err, ERR_INTERNAL, "the blob store has no local files");
-    TRY(media_check(&options->media, path, (enum media_type)fetching->asset.type,
-                    &fetching->looked, err));
+    enum err_code code = media_check(
+        &options->media, path, (enum media_type)fetching->asset.type, &fetching->looked, err);
+
+    /* Killed again and again: not the gateway's bad day, but a file that asks for too much. */
+    if (code == ERR_UNAVAILABLE && fetching->row->tries >= KILLS_MAX) {
+        fail(fetching, "InvalidParameter.FormatUnsupported",
+             "the file cannot be decoded with the memory that there is");
+        return ERR_OK;
+    }
+    TRY(code);
     if (fetching->looked.verdict.failed) {
         LOG(LOG_INFO, "ingest_failed", LOG_TEXT("asset", fetching->row->asset_id),
             LOG_TEXT("code", fetching->looked.verdict.code),

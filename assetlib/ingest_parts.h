@@ -18,8 +18,10 @@ struct ingest {
     atomic_bool stopping;
     atomic_bool able;             /* files can be looked at; the first thread finds out */
     atomic_int_fast64_t swept_us; /* sys_mono_us of the last walk */
-    struct lock lock;             /* guards hints */
+    struct lock lock;             /* guards what follows */
+    bool picking;                 /* a thread chooses its file: one at a time */
     int hints;                    /* files that are said to be due */
+    int64_t running[INGEST_WORKERS_MAX]; /* whose files are worked on; 0: a thread is free */
 };
 
 /* ingest_file.c: one file, from its URL to its end. An error is of ours: the row is to be

@@ -21,26 +21,29 @@ FALLIBLE ingest_repo_insert(struct db_conn *conn, const struct scope *scope,
     return db_run(st, err);
 }
 
-FALLIBLE ingest_repo_take(struct db_conn *conn, struct str holder, int64_t now_us,
-                          int64_t until_us, bool *ret_found, struct ingest_row *ret_row,
-                          struct err *err)
+FALLIBLE ingest_repo_take(struct db_conn *conn, const struct ingest_claim *claim,
+                          bool *ret_found, struct ingest_row *ret_row, struct err *err)
 {
     /* cross-tenant: whoever's file is due */
     static const char sqlite_sql[] =
         "UPDATE ingest SET holder = $1, due_us = $3, tries = tries + 1 WHERE asset_id ="
-        " (SELECT asset_id FROM ingest WHERE due_us <= $2 ORDER BY due_us LIMIT 1)"
+        " (SELECT asset_id FROM ingest WHERE due_us <= $2 AND tenant_id NOT IN ($4, $5)"
+        " ORDER BY due_us LIMIT 1)"
         " RETURNING asset_id, tenant_id, url, tries, created_us";
     /* cross-tenant: likewise; several gateways take different ones */
     static const char pg_sql[] =
         "UPDATE ingest SET holder = $1, due_us = $3, tries = tries + 1 WHERE asset_id ="
-        " (SELECT i.asset_id FROM ingest AS i WHERE i.due_us <= $2 ORDER BY i.due_us LIMIT 1"
-        " FOR UPDATE SKIP LOCKED) RETURNING asset_id, tenant_id, url, tries, created_us";
+        " (SELECT i.asset_id FROM ingest AS i WHERE i.due_us <= $2"
+        " AND i.tenant_id NOT IN ($4, $5) ORDER BY i.due_us LIMIT 1 FOR UPDATE SKIP LOCKED) "
+        "RETURNING asset_id, tenant_id, url, tries, created_us";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare2(conn, SQL2(sqlite_sql, pg_sql), &st, err));
-    db_bind_text(st, 1, holder);
-    db_bind_i64(st, 2, now_us);
-    db_bind_i64(st, 3, until_us);
+    db_bind_text(st, 1, claim->holder);
+    db_bind_i64(st, 2, claim->now_us);
+    db_bind_i64(st, 3, claim->until_us);
+    for (int i = 0; i < INGEST_SKIP_MAX; i++)
+        db_bind_i64(st, 4 + i, claim->skip.tenants[i]);
     switch (db_step(st, err)) {
     case DB_ROW:
         db_copy_text(st, 0, ret_row->asset_id, sizeof(ret_row->asset_id));
@@ -59,13 +62,17 @@ FALLIBLE ingest_repo_take(struct db_conn *conn, struct str holder, int64_t now_u
     return err->code;
 }
 
-FALLIBLE ingest_repo_next(struct db_conn *conn, int64_t *ret_due_us, struct err *err)
+FALLIBLE ingest_repo_next(struct db_conn *conn, const struct ingest_skip *skip,
+                          int64_t *ret_due_us, struct err *err)
 {
     /* cross-tenant: whoever's file is due next */
-    static const char sql[] = "SELECT due_us FROM ingest ORDER BY due_us LIMIT 1";
+    static const char sql[] = "SELECT due_us FROM ingest WHERE tenant_id NOT IN ($1, $2)"
+                              " ORDER BY due_us LIMIT 1";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
+    for (int i = 0; i < INGEST_SKIP_MAX; i++)
+        db_bind_i64(st, 1 + i, skip->tenants[i]);
     switch (db_step(st, err)) {
     case DB_ROW:
         *ret_due_us = db_get_i64(st, 0);

@@ -14,6 +14,9 @@ FALLIBLE group_repo_insert(struct db_conn *conn, const struct scope *scope,
 /* One more of those that lists count. */
 FALLIBLE group_repo_count(struct db_conn *conn, const struct scope *scope,
                           const struct asset_group *group, struct err *err);
+/* How many there are of the tenant. */
+FALLIBLE group_repo_usage(struct db_conn *conn, const struct scope *scope, int64_t *ret_count,
+                          struct err *err);
 /* project empty: whichever. ERR_GROUP_UNKNOWN. */
 FALLIBLE group_repo_get(struct db_conn *conn, const struct scope *scope, struct str id,
                         struct str project, struct asset_group *ret_group, struct err *err);
@@ -95,6 +98,9 @@ FALLIBLE request_repo_put(struct db_conn *conn, const struct scope *scope, struc
 FALLIBLE request_repo_sweep(struct db_conn *conn, int64_t before_us, int64_t max,
                             int64_t *ret_count, struct err *err);
 
+/* Tenants that have their share of a gateway's threads: at most so many can. */
+enum { INGEST_SKIP_MAX = 2 };
+
 /* ingest_repo.c -------------------------------------------------------- */
 
 /* One file to be fetched. */
@@ -108,12 +114,21 @@ struct ingest_row {
 FALLIBLE ingest_repo_insert(struct db_conn *conn, const struct scope *scope,
                             struct str asset_id, struct str url, int64_t now_us,
                             struct err *err);
+/* Whose files are left for later; 0: nobody's. */
+struct ingest_skip {
+    int64_t tenants[INGEST_SKIP_MAX];
+};
+struct ingest_claim {
+    struct str holder;
+    int64_t now_us, until_us;
+    struct ingest_skip skip;
+};
 /* Takes the one that is due longest until a moment; *ret_found false: none is due. */
-FALLIBLE ingest_repo_take(struct db_conn *conn, struct str holder, int64_t now_us,
-                          int64_t until_us, bool *ret_found, struct ingest_row *ret_row,
-                          struct err *err);
+FALLIBLE ingest_repo_take(struct db_conn *conn, const struct ingest_claim *claim,
+                          bool *ret_found, struct ingest_row *ret_row, struct err *err);
 /* When the next one is due; INT64_MAX when there is none. */
-FALLIBLE ingest_repo_next(struct db_conn *conn, int64_t *ret_due_us, struct err *err);
+FALLIBLE ingest_repo_next(struct db_conn *conn, const struct ingest_skip *skip,
+                          int64_t *ret_due_us, struct err *err);
 /* Gives it back to be taken later. ERR_CONFLICT when another has taken it meanwhile. */
 FALLIBLE ingest_repo_later(struct db_conn *conn, const struct scope *scope, struct str asset_id,
                            struct str holder, int64_t tries, int64_t due_us, struct err *err);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define PROBE "arkgate-probe"
+#define SIGNED_LIFE_US (INT64_C(1800) * 1000000)
 
 FALLIBLE serve_assets_probe(const char *configured, char *dst, size_t size, struct err *err)
 {
@@ -37,7 +38,10 @@ FALLIBLE serve_assets_open(struct serve_assets *assets, const struct cli_ctx *ct
     assets->config = config;
     TRY(serve_assets_probe(config->probe, assets->probe, sizeof(assets->probe), err));
     app->assets.db = app->db;
-    app->assets.request_keep_us = config->tasks.idempotency_us;
+    /* A signed request can be sent again for half an hour: 15 minutes either way. */
+    app->assets.request_keep_us = config->tasks.idempotency_us > SIGNED_LIFE_US
+                                      ? config->tasks.idempotency_us
+                                      : SIGNED_LIFE_US;
     for (int type = 0; type < ASSET_TYPE_COUNT; type++)
         app->assets.bytes_max[type] = config->media.bytes_below[type] - 1;
     atomic_init(&app->assets.public_url, config->public_url);

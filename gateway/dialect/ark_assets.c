@@ -3,7 +3,6 @@
  * whether it may be used is judged by gateway/task. */
 #include "gateway/dialect/ark_parts.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SCHEME "asset://"
@@ -18,10 +17,17 @@ static const struct {
     {"audio_url", CONTENT_AUDIO},
 };
 
+struct place {
+    const struct json_value *url;
+    enum content_kind kind;
+};
+
 struct noting {
     const struct json_doc *doc;
     struct arena *arena;
     struct task_draft *draft;
+    struct place places[TASK_CONTENT_MAX];
+    size_t place_count;
 };
 
 /* "content[3].image_url.url": what follows the index; NULL for another path. */
@@ -40,35 +46,37 @@ static bool stays(const char *path)
     const char *member = behind_item(path);
 
     for (size_t i = 0; i < COUNT_OF(replaced); i++) {
-        if (strcmp(path, replaced[i]) == 0)
+        size_t len = strlen(replaced[i]);
+
+        /* It, or what is in it: its end is the path's, or another step. */
+        if (strncmp(path, replaced[i], len) == 0 && strchr(".[", path[len]) != NULL)
             return true;
     }
     return member != NULL && strcmp(member, "text") == 0;
 }
 
-static const struct json_value *item_of(const struct json_doc *doc, const char *path)
+/* Media by their values: a member's own name may look like another one's path. What an item's
+ * type does not name is no medium. */
+static void find_places(struct noting *noting)
 {
-    const struct json_value *item = json_first(json_get(json_root(doc), "content"));
+    const struct json_value *item = json_first(json_get(json_root(noting->doc), "content"));
 
-    for (unsigned long index = strtoul(path + 8, NULL, 10); index > 0 && item != NULL; index--)
-        item = json_next(item);
-    return item;
+    for (; item != NULL && noting->place_count < TASK_CONTENT_MAX; item = json_next(item)) {
+        const struct json_value *type = json_get(item, "type");
+
+        for (size_t i = 0; type != NULL && i < COUNT_OF(media); i++) {
+            if (str_is(json_text_head(noting->doc, type, 64), media[i].member))
+                noting->places[noting->place_count++] = (struct place){
+                    json_get(json_get(item, media[i].member), "url"), media[i].kind};
+        }
+    }
 }
 
-/* Its item's kind: a member that the item's type does not name is no medium. */
-static enum content_kind kind_of(const struct json_doc *doc, const char *path)
+static enum content_kind kind_of(const struct noting *noting, const struct json_value *value)
 {
-    const char *member = behind_item(path);
-    const struct json_value *type;
-
-    for (size_t i = 0; member != NULL && i < COUNT_OF(media); i++) {
-        size_t len = strlen(media[i].member);
-
-        if (strncmp(member, media[i].member, len) != 0 || strcmp(member + len, ".url") != 0)
-            continue;
-        type = json_get(item_of(doc, path), "type");
-        if (type != NULL && str_is(json_text_head(doc, type, 64), media[i].member))
-            return media[i].kind;
+    for (size_t i = 0; i < noting->place_count; i++) {
+        if (noting->places[i].url == value)
+            return noting->places[i].kind;
     }
     return CONTENT_TEXT;
 }
@@ -89,14 +97,26 @@ static enum err_code copy_id(struct arena *arena, struct str text, struct str *r
     return ERR_OK;
 }
 
+/* A link among the references that stand beside content. */
+static bool is_reference(const struct json_found *found)
+{
+    static const char name[] = "references";
+    size_t len = sizeof(name) - 1;
+
+    return strncmp(found->path, name, len) == 0 && strchr(".[", found->path[len]) != NULL &&
+           (str_starts_nocase(found->head, STR("http://")) ||
+            str_starts_nocase(found->head, STR("https://")) ||
+            str_starts_nocase(found->head, STR("data:")));
+}
+
 static enum err_code note(const struct json_found *found, void *ctx, struct err *err)
 {
     struct noting *noting = ctx;
     struct task_draft *draft = noting->draft;
-    enum content_kind kind = kind_of(noting->doc, found->path);
+    enum content_kind kind = kind_of(noting, found->value);
 
     if (!str_starts_nocase(found->head, STR(SCHEME))) {
-        if (kind != CONTENT_TEXT && draft->plain_field[0] == '\0')
+        if ((kind != CONTENT_TEXT || is_reference(found)) && draft->plain_field[0] == '\0')
             str_copy_cut(draft->plain_field, sizeof(draft->plain_field), str_from(found->path));
         return ERR_OK;
     }
@@ -118,7 +138,8 @@ static enum err_code note(const struct json_found *found, void *ctx, struct err 
 enum err_code ark_assets_decode(const struct json_doc *doc, struct arena *arena,
                                 struct task_draft *draft, struct err *err)
 {
-    struct noting noting = {doc, arena, draft};
+    struct noting noting = {.doc = doc, .arena = arena, .draft = draft};
 
+    find_places(&noting);
     return json_each_string(doc, note, &noting, err);
 }

@@ -73,7 +73,7 @@ static enum err_code volc_identify(struct request *rq, struct err *err)
 static enum err_code read_request(const struct volc_call *call, const char *action,
                                   struct asset_request *ret_request, struct err *err)
 {
-    CLEANUP(buf_fini) struct buf text = {0};
+    struct crypto_sha256 hash;
 
     *ret_request = (struct asset_request){0};
     TRY(credential_idempotency_key(call->rq, &ret_request->key, err));
@@ -81,11 +81,11 @@ static enum err_code read_request(const struct volc_call *call, const char *acti
         ret_request->signature = str_from(call->rq->signature->signature);
         ret_request->call = call->rq->signature->invocation_id;
     }
-    buf_init(&text, call->rq->body.len + strlen(action) + 2);
-    buf_printf(&text, "%s\n", action);
-    buf_put_str(&text, call->rq->body);
-    TRY(buf_check(&text, err));
-    crypto_sha256(buf_str(&text), ret_request->body_hash);
+    crypto_sha256_begin(&hash);
+    crypto_sha256_put(&hash, str_from(action));
+    crypto_sha256_put(&hash, STR("\n"));
+    crypto_sha256_put(&hash, call->rq->body);
+    crypto_sha256_end(&hash, ret_request->body_hash);
     return ERR_OK;
 }
 

@@ -299,7 +299,8 @@ enum err_code submit_task(struct task_service *service, const struct scope *scop
     if (scope->suspended)
         return err_set(err, ERR_FORBIDDEN, "the tenant is suspended");
     crypto_sha256(draft.body, create.body_hash);
-    arena_init(&arena, 1024); /* one id */
+    /* The draft task's id, and a link for each asset. */
+    arena_init(&arena, 1024 + (size_t)DRAFT_ASSETS_MAX * (ASSET_LINK_MAX + 32));
     TRY(submit_prepare_create(&create, &draft, &arena, err));
     fill_task(&create);
     fill_attempt(&create, 1);

@@ -98,7 +98,7 @@ def test_draining(ctx):
         wait_for("it is on its way", lambda: inst.sim.creates() == 1)
         inst.serve.popen.send_signal(signal.SIGTERM)
         wait_for("stopping", lambda: '"event":"stopping"' in inst.serve.log())
-        for method, target, body in (("POST", BASE, text_to_video()), ("GET", BASE, None),
+        for method, target, body in (("GET", BASE, None), ("POST", BASE, text_to_video()),
                                      ("DELETE", f"{BASE}/cgt-20260101000000-zzzzz", None)):
             def refused():
                 answer = inst.serve.call(method, target, inst.token, body)

@@ -116,11 +116,13 @@ def test_downloads_that_go_wrong(ctx):
     )
     ids = [given(ctx, inst, token, group_id, url) for _, url, _ in cases]
     endless = given(ctx, inst, token, group_id, server.give("/endless", media.Answer(b"\x89PNG" * 200000, forever=True)))
+    announced = given(ctx, inst, token, group_id, server.give("/huge", media.Answer(png + bytes(34 << 20))))
     moved = given(ctx, inst, token, group_id, server.give("/moved", media.Answer(b"", 302, {"Location": server.give("/there", png)[len(server.url):]})))
     late = given(ctx, inst, token, group_id, server.give("/late", at_last))
     for asset_id, (what, _, word) in zip(ids, cases):
         failed(ctx, what, ended(inst, token, asset_id), "DownloadFailed", *([word] if word else []))
     ctx.true("an endless one ends", ended(inst, token, endless)["Error"]["Code"].endswith(("FileTooLarge", "DownloadFailed")))
+    failed(ctx, "announced as too large", ended(inst, token, announced), "FileTooLarge")
     ctx.equal("moved", ended(inst, token, moved)["Status"], "Active")
     ctx.equal("in the end", (ended(inst, token, late)["Status"], len(tries)), ("Active", 3))
     server.close()
@@ -164,6 +166,24 @@ def test_tasks_with_assets(ctx):
     ctx.equal("what used them is known", used, 4)
     sent = [task for task in inst.sim.tasks()["items"]] if isinstance(inst.sim.tasks(), dict) else inst.sim.tasks()
     ctx.true("Ark saw links, no assets", "asset://" not in str(sent), str(sent)[:500])
+    server.close()
+
+
+def test_as_many_as_a_model_takes(ctx):
+    """Nine images, three videos, three audios, behind a long public URL."""
+    inst, token, server = start(ctx, public_url="https://gateway.example/" + "p" * 440)
+    group_id = group(ctx, inst, token)
+    kinds = ["Image"] * 9 + ["Video"] * 3 + ["Audio"] * 3
+    files = {"Image": media.image(), "Video": media.video(4), "Audio": media.audio(4)}
+    ids = [given(ctx, inst, token, group_id, server.give(f"/{kind}", files[kind]), kind) for kind in kinds]
+    for asset_id in ids:
+        ctx.equal("active", ended(inst, token, asset_id)["Status"], "Active")
+    names = {"Image": "image_url", "Video": "video_url", "Audio": "audio_url"}
+    answer = inst.serve.create(token, {**text_to_video(), "content": [{"type": "text", "text": "x"}] + [
+        {"type": names[kind], names[kind]: {"url": f"asset://{one}"}, "role": f"reference_{kind.lower()}"}
+        for kind, one in zip(kinds, ids)]})
+    ctx.equal(f"{answer}", answer.status, 200)
+    ctx.equal("all are known to it", inst.rows("SELECT count(*) AS n FROM asset_use")[0]["n"], 15)
     server.close()
 
 

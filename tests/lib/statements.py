@@ -117,7 +117,7 @@ def statements():
 
 def is_meant_to_walk(sql):
     """The operator's list, newest first, ends at its limit; so does the look at what is due next."""
-    return "ORDER BY id DESC LIMIT $4" in sql or sql.endswith("FROM ingest ORDER BY due_us LIMIT 1")
+    return "ORDER BY id DESC LIMIT $4" in sql or (sql.startswith("SELECT due_us FROM ingest ") and sql.endswith("ORDER BY due_us LIMIT 1"))
 
 
 def is_page(one):

@@ -232,9 +232,12 @@ struct limit_step {
 static void run_limits(struct shelf *shelf, const struct scope *scope,
                        const struct limit_step *steps, size_t count)
 {
-    struct asset_created group = new_group(shelf, scope), created[16] = {0};
+    struct asset_created group, created[16] = {0};
+    struct scope generous = *scope;
 
     ASSERT(count <= COUNT_OF(created));
+    generous.settings.asset_count = 1000; /* which limits groups too */
+    group = new_group(shelf, &generous);
     for (size_t i = 0; i < count; i++) {
         const struct limit_step *step = &steps[i];
         struct making making = {scope, group.id, "", step->type, NULL};
@@ -281,6 +284,22 @@ static void test_number_limit(void)
     shelf_fini(&shelf);
 }
 
+/* There may be as many groups as assets. */
+static void test_groups_limit(void)
+{
+    struct asset_created created = {0};
+    struct shelf shelf = {0};
+
+    shelf_init(&shelf);
+    shelf.one.settings.asset_count = shelf.two.settings.asset_count = 2;
+    new_group(&shelf, &shelf.one);
+    new_group(&shelf, &shelf.two); /* the tenant's, whoever made them */
+    CHECK_INT("a third", make_group(&shelf, &shelf.one, &no_request, &created), ERR_QUOTA);
+    CHECK_INT("likewise", make_group(&shelf, &shelf.two, &no_request, &created), ERR_QUOTA);
+    CHECK_INT("a rival's", make_group(&shelf, &shelf.rival, &no_request, &created), ERR_OK);
+    shelf_fini(&shelf);
+}
+
 /* An image may have 30 bytes, a video 50, audio 15. */
 static void test_bytes_limit(void)
 {
@@ -313,4 +332,4 @@ static void test_bytes_limit(void)
 
 CHECK_MAIN(CHECK_TEST(test_groups), CHECK_TEST(test_long_texts), CHECK_TEST(test_assets),
            CHECK_TEST(test_refused_assets), CHECK_TEST(test_number_limit),
-           CHECK_TEST(test_bytes_limit))
+           CHECK_TEST(test_groups_limit), CHECK_TEST(test_bytes_limit))

@@ -428,6 +428,34 @@ static void test_kinds_of_assets(void)
     CHECK_TEXT("the first that is none", decoded.draft.plain_field, "content[1].video_url.url");
 }
 
+/* A member whose own name looks like a medium's path is none: its length must not stand for
+ * that of the medium. Nor is anything in a member that is dropped replaced. */
+static void test_names_that_look_like_paths(void)
+{
+    static const char body[] =
+        "{\"model\":\"m\",\"content\":[{\"type\":\"video_url\","
+        "\"video_url\":{\"url\":\"https://x/15s.mp4\"},\"video_url.url\":\"asset://a\"}],"
+        "\"content[0].video_url.url\":\"asset://b\","
+        "\"callback_url\":\"https://x\",\"CallbackURL\":{\"x\":\"asset://c\"},"
+        "\"references\":{\"audio\":[\"https://x/a.mp3\"]}}";
+    CLEANUP(decoded_fini) struct decoded decoded = {0};
+
+    decode(str_from(body), &decoded);
+    CHECK_OK("decoded", decoded.code, &decoded.err);
+    CHECK_INT("assets", decoded.draft.asset_count, 3);
+    for (size_t i = 0; i < decoded.draft.asset_count; i++)
+        CHECK_INT("no medium", decoded.draft.assets[i].kind, CONTENT_TEXT);
+    CHECK_TRUE("stays", decoded.draft.assets[2].at.len == 0);
+    CHECK_TEXT("the first that is none", decoded.draft.plain_field, "content[0].video_url.url");
+
+    static const char beside[] =
+        "{\"model\":\"m\"," CONTENT ",\"references\":{\"audio\":[\"https://x/a.mp3\"]}}";
+    CLEANUP(decoded_fini) struct decoded other = {0};
+
+    decode(str_from(beside), &other);
+    CHECK_TEXT("beside content", other.draft.plain_field, "references.audio[0]");
+}
+
 static void test_number_of_assets(void)
 {
     for (int count = 31; count <= 33; count++) {
@@ -872,8 +900,9 @@ CHECK_MAIN(CHECK_TEST(test_not_an_object), CHECK_TEST(test_required), CHECK_TEST
            CHECK_TEST(test_model_alone), CHECK_TEST(test_content_items), CHECK_TEST(test_roles),
            CHECK_TEST(test_counts), CHECK_TEST(test_number_of_items),
            CHECK_TEST(test_kinds_of_assets), CHECK_TEST(test_number_of_assets),
-           CHECK_TEST(test_assets), CHECK_TEST(test_long_prompts_and_urls),
-           CHECK_TEST(test_whole_draft), CHECK_TEST(test_bare_draft),
-           CHECK_TEST(test_callbacks), CHECK_TEST(test_callbacks_refused),
-           CHECK_TEST(test_tools), CHECK_TEST(test_draft_tasks),
-           CHECK_TEST(test_a_draft_task_in_a_long_body), CHECK_TEST(test_parameters_in_prompts))
+           CHECK_TEST(test_names_that_look_like_paths), CHECK_TEST(test_assets),
+           CHECK_TEST(test_long_prompts_and_urls), CHECK_TEST(test_whole_draft),
+           CHECK_TEST(test_bare_draft), CHECK_TEST(test_callbacks),
+           CHECK_TEST(test_callbacks_refused), CHECK_TEST(test_tools),
+           CHECK_TEST(test_draft_tasks), CHECK_TEST(test_a_draft_task_in_a_long_body),
+           CHECK_TEST(test_parameters_in_prompts))

@@ -90,6 +90,18 @@ static enum err_code step_group_repo_insert(struct db_conn *conn, struct call *c
     return group_repo_insert(conn, &scope, &group, buf_str(&folded), err);
 }
 
+static enum err_code step_group_repo_usage(struct db_conn *conn, struct call *call,
+                                           struct err *err)
+{
+    struct scope scope = {.tenant_id = call->at};
+    int64_t count;
+
+    CASES(OWNERS + 2);
+    TRY(group_repo_usage(conn, &scope, &count, err));
+    tell_number(call->told, "count", count);
+    return ERR_OK;
+}
+
 static enum err_code step_group_repo_count(struct db_conn *conn, struct call *call,
                                            struct err *err)
 {
@@ -516,8 +528,12 @@ static enum err_code step_ingest_repo_take(struct db_conn *conn, struct call *ca
     bool found;
 
     CASES(2 * TEXTS);
-    TRY(ingest_repo_take(conn, text_of(call->at, 0), call->at < TEXTS + 9 ? 40 : 1005,
-                         1000 + call->at, &found, &row, err));
+    const struct ingest_claim claim = {.holder = text_of(call->at, 0),
+                                       .now_us = call->at < TEXTS + 9 ? 40 : 1005,
+                                       .until_us = 1000 + call->at,
+                                       .skip = {{call->at % 5, call->at % 3}}};
+
+    TRY(ingest_repo_take(conn, &claim, &found, &row, err));
     tell_number(call->told, "found", found);
     if (found) {
         TELL(call->told, &row, tenant_id);
@@ -532,10 +548,11 @@ static enum err_code step_ingest_repo_take(struct db_conn *conn, struct call *ca
 static enum err_code step_ingest_repo_next(struct db_conn *conn, struct call *call,
                                            struct err *err)
 {
+    const struct ingest_skip skip = {{call->at % 4, call->at / 4}};
     int64_t due_us;
 
-    CASES(1);
-    TRY(ingest_repo_next(conn, &due_us, err));
+    CASES(16);
+    TRY(ingest_repo_next(conn, &skip, &due_us, err));
     tell_number(call->told, "due_us", due_us);
     return ERR_OK;
 }
@@ -704,21 +721,21 @@ static enum err_code step_asset_view_health(struct db_conn *conn, struct call *c
     return ERR_OK;
 }
 
-#define REPOS_ASSETS                                                                    \
-    ROW(group_repo_insert, "asset_group"), ROW(group_repo_count, "asset_group_count"),  \
-        READ(group_repo_get), READ(group_repo_read), ROW(asset_repo_insert, "asset"),   \
-        ROW(asset_repo_count, "asset_count"), READ(asset_repo_usage),                   \
-        ROW(asset_repo_finish, "asset"), READ(asset_repo_get), READ(asset_repo_refers), \
-        ROW(asset_repo_note_use, "asset_use"), READ(asset_repo_read),                   \
-        READ(browse_repo_count_groups), READ(browse_repo_groups),                       \
-        READ(browse_repo_count_assets), READ(browse_repo_assets),                       \
-        ROW(request_repo_put, "asset_request"), READ(request_repo_find),                \
-        ROW(request_repo_sweep, "asset_request"), ROW(ingest_repo_insert, "ingest"),    \
-        ROW(ingest_repo_take, "ingest"), READ(ingest_repo_next),                        \
-        ROW(ingest_repo_later, "ingest"), ROW(ingest_repo_release, "ingest"),           \
-        READ(asset_view_health), ROW(ingest_repo_drop, "ingest"),                       \
-        ROW(ingest_repo_delete, "ingest"), ROW(asset_repo_purge, "asset"),              \
-        READ(asset_view_find), READ(asset_view_group), READ(asset_view_list),           \
+#define REPOS_ASSETS                                                                           \
+    ROW(group_repo_insert, "asset_group"), ROW(group_repo_count, "asset_group_count"),         \
+        READ(group_repo_usage), READ(group_repo_get), READ(group_repo_read),                   \
+        ROW(asset_repo_insert, "asset"), ROW(asset_repo_count, "asset_count"),                 \
+        READ(asset_repo_usage), ROW(asset_repo_finish, "asset"), READ(asset_repo_get),         \
+        READ(asset_repo_refers), ROW(asset_repo_note_use, "asset_use"), READ(asset_repo_read), \
+        READ(browse_repo_count_groups), READ(browse_repo_groups),                              \
+        READ(browse_repo_count_assets), READ(browse_repo_assets),                              \
+        ROW(request_repo_put, "asset_request"), READ(request_repo_find),                       \
+        ROW(request_repo_sweep, "asset_request"), ROW(ingest_repo_insert, "ingest"),           \
+        ROW(ingest_repo_take, "ingest"), READ(ingest_repo_next),                               \
+        ROW(ingest_repo_later, "ingest"), ROW(ingest_repo_release, "ingest"),                  \
+        READ(asset_view_health), ROW(ingest_repo_drop, "ingest"),                              \
+        ROW(ingest_repo_delete, "ingest"), ROW(asset_repo_purge, "asset"),                     \
+        READ(asset_view_find), READ(asset_view_group), READ(asset_view_list),                  \
         READ(asset_view_active), READ(asset_view_of_bytes), READ(asset_view_uses)
 
 #endif
