@@ -12,7 +12,9 @@ enum { VERSION_MIN = 150000, CONNECT_PARAMETERS_MAX = 64 };
 /* Every transaction is durable whatever the role's defaults are, and ends: one whose
  * gateway stopped in the middle holds locks that others wait for. Each statement
  * has an index (tests/unit/store/check_statements.py), and plans are kept for long: one
- * made while a table was small must not read all of it when it has grown. */
+ * made while a table was small must not read all of it when it has grown. Made without the
+ * parameters, they expect few rows of a filter that is left open, and would rather collect
+ * and sort all that a tenant has than walk the index in the order that is asked for. */
 static const char session_sql[] =
     "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false),"
     " set_config('idle_in_transaction_session_timeout', $4, false),"
@@ -22,6 +24,8 @@ static const char session_sql[] =
     " THEN 'on' ELSE current_setting('synchronous_commit') END, false),"
     " set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),"
     " set_config('enable_hashjoin', $5, false), set_config('enable_mergejoin', $5, false),"
+    " set_config('enable_sort', $5, false), set_config('enable_bitmapscan', $5, false),"
+    " set_config('max_parallel_workers_per_gather', $7, false),"
     " set_config('plan_cache_mode', $6, false), set_config('client_min_messages', 'error', "
     "false)";
 
@@ -120,9 +124,10 @@ static FALLIBLE prepare_session(struct pg_conn *conn, struct err *err)
     bool tool = conn->role == DB_ROLE_TOOL;
     const char *const values[] = {
         tool ? "0" : "10s", tool ? "60s" : "3s", conn->role == DB_ROLE_READER ? "on" : "off",
-        tool ? "0" : "5s",  tool ? "on" : "off", tool ? "auto" : "force_generic_plan"};
+        tool ? "0" : "5s",  tool ? "on" : "off", tool ? "auto" : "force_generic_plan",
+        tool ? "2" : "0"};
 
-    TRY(pg_conn_command(conn, session_sql, values, 6, NULL, err));
+    TRY(pg_conn_command(conn, session_sql, values, 7, NULL, err));
     return pg_conn_prepare_verbs(conn, err);
 }
 

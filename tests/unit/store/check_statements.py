@@ -143,9 +143,9 @@ def on_postgres(cursor, one, first_columns, pages):
     if len(types) != count:
         return [f"{len(types)} parameters, SQLite has {count}"]
     is_page = statements.is_page(one)
-    cursor.execute(f"SET enable_sort = {'off' if is_page else 'on'}")
     # A limit that is not known yet counts for a tenth of all rows, many enough to read all.
-    cursor.execute(f"SET enable_seqscan = {'off' if 'LIMIT $' in one.pg else 'on'}")
+    scans = "off" if "LIMIT $" in one.pg else "on"
+    cursor.execute(f"SET enable_seqscan = {scans}; SET enable_bitmapscan = {scans}")
     plan = plan_of(cursor, count)
     is_shared = one.pg.startswith("SELECT") and count > 0 and not is_page
     if one.collected or is_shared:
@@ -166,7 +166,8 @@ def main():
     everything = statements.statements()
     with statements.postgres_database() as cursor:
         cursor.execute(FILL)
-        cursor.execute("SET plan_cache_mode = force_generic_plan; SET enable_hashjoin = off; SET enable_mergejoin = off")
+        cursor.execute("SET plan_cache_mode = force_generic_plan; SET enable_hashjoin = off; SET enable_mergejoin = off;"
+                       " SET enable_sort = off; SET max_parallel_workers_per_gather = 0")
         cursor.execute("SELECT c.relname, t.relname, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
                        " JOIN pg_class t ON t.oid = i.indrelid JOIN pg_attribute a ON a.attrelid = i.indrelid"
                        " AND a.attnum = i.indkey[0] WHERE t.relnamespace = 'public'::regnamespace")
