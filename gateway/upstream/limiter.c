@@ -17,7 +17,7 @@ enum {
     AHEAD_US = 20000,
     /* At most so much later comes a list after one that was long on its way: who takes longer
      * to answer than that is not asked less often for it. */
-    TRANSIT_MAX_US = 1000000
+    TRANSIT_MAX_US = 5000000
 };
 
 struct pace {
