@@ -13,6 +13,7 @@
 #include "gateway/dialect/dialect.h"
 #include "gateway/http/http.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -186,17 +187,24 @@ struct ending {
  * wish: the terminal may have closed because it was told to. */
 static bool asked_within(struct ending *ending, int64_t wait_us)
 {
-    const struct timespec wait = {.tv_sec = wait_us / 1000000,
-                                  .tv_nsec = wait_us % 1000000 * 1000};
+    int64_t until_us = sys_mono_us() + wait_us;
     sigset_t signals;
-    bool asked;
+    int got;
 
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
-    asked = sigtimedwait(&signals, NULL, &wait) > 0;
-    ending->asked += asked;
-    return asked;
+    do {
+        int64_t left_us = until_us - sys_mono_us();
+        struct timespec wait = {0};
+
+        if (left_us > 0)
+            wait = (struct timespec){.tv_sec = left_us / 1000000,
+                                     .tv_nsec = left_us % 1000000 * 1000};
+        got = sigtimedwait(&signals, NULL, &wait);
+    } while (got < 0 && errno == EINTR); /* a machine that was frozen and goes on */
+    ending->asked += got > 0;
+    return got > 0;
 }
 
 static void *last_resort_run(void *ctx)
