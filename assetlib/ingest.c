@@ -247,11 +247,10 @@ static void test_in_time(struct ingest *ingest, struct testing *testing)
     LOG(LOG_ERROR, "ingest_off", LOG_TEXT("reason", err.msg), LOG_TEXT("detail", err.detail));
 }
 
-static void *worker_main(void *ctx)
+/* A thread's life. The first one does also what one is enough for. */
+static void run(struct ingest *ingest, bool first)
 {
-    struct ingest *ingest = ctx;
     struct ingest_row *row = calloc(1, sizeof(*row));
-    bool first = pthread_equal(pthread_self(), ingest->threads[0]) != 0;
     struct testing testing = {INT64_MIN, INT64_MIN};
 
     ASSERT(row != NULL);
@@ -270,6 +269,17 @@ static void *worker_main(void *ctx)
         wait_for_work(ingest, first);
     }
     free(row);
+}
+
+static void *first_main(void *ingest)
+{
+    run(ingest, true);
+    return NULL;
+}
+
+static void *other_main(void *ingest)
+{
+    run(ingest, false);
     return NULL;
 }
 
@@ -285,6 +295,7 @@ FALLIBLE ingest_start(const struct ingest_options *options, struct ingest **ret_
     int64_t now_us = sys_now_us(), workers = options->settings.workers;
     int64_t sweep_us = options->settings.sweep_us;
     const struct ingest_skip nobody = {{0}};
+    enum err_code code = ERR_OK;
 
     if (ingest == NULL)
         return err_detail(err, ERR_UNAVAILABLE, "out of memory for the ingest");
@@ -297,15 +308,14 @@ FALLIBLE ingest_start(const struct ingest_options *options, struct ingest **ret_
         atomic_store(&ingest->swept_us, sys_mono_us());
     if (!db_is_shared(options->library->db) && next_due_us(ingest, &nobody) != INT64_MAX)
         TRY(db_write(options->library->db, DB_APART, release_steps, &now_us, err));
-    for (int64_t i = 0; i < workers && i < INGEST_WORKERS_MAX; i++) {
-        lock_take(&ingest->lock); /* a thread asks which one it is */
-        enum err_code code =
-            lock_thread(&ingest->threads[i], "ingest", STACK_BYTES, worker_main, ingest, err);
-
+    lock_take(&ingest->lock); /* a share is of all: who is early waits before he picks */
+    for (int64_t i = 0; i < workers && i < INGEST_WORKERS_MAX && code == ERR_OK; i++) {
+        code = lock_thread(&ingest->threads[i], "ingest", STACK_BYTES,
+                           i == 0 ? first_main : other_main, ingest, err);
         ingest->thread_count += code == ERR_OK;
-        lock_drop(&ingest->lock);
-        TRY(code);
     }
+    lock_drop(&ingest->lock);
+    TRY(code);
     *ret_ingest = ingest;
     ingest = NULL;
     return ERR_OK;

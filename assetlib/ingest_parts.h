@@ -14,11 +14,11 @@ struct ingest {
     struct ingest_options options;
     char holder[INGEST_HOLDER_MAX + 1];
     pthread_t threads[INGEST_WORKERS_MAX];
-    int thread_count;
     atomic_bool stopping;
     atomic_bool able;             /* files can be looked at; the first thread finds out */
     atomic_int_fast64_t swept_us; /* sys_mono_us of the last walk */
     struct lock lock;             /* guards what follows */
+    int thread_count;             /* all of them, before the first picks */
     bool picking;                 /* a thread chooses its file: one at a time */
     int hints;                    /* files that are said to be due */
     int64_t running[INGEST_WORKERS_MAX]; /* whose files are worked on; 0: a thread is free */
