@@ -4,6 +4,7 @@ rule, and what a create names is bound to the library."""
 import os
 import shutil
 import subprocess
+import threading
 
 import media
 from arkgate import text_to_video, wait_for
@@ -125,6 +126,28 @@ def test_downloads_that_go_wrong(ctx):
     failed(ctx, "announced as too large", ended(inst, token, announced), "FileTooLarge")
     ctx.equal("moved", ended(inst, token, moved)["Status"], "Active")
     ctx.equal("in the end", (ended(inst, token, late)["Status"], len(tries)), ("Active", 3))
+    server.close()
+
+
+def test_slow_hosts_of_one_tenant_leave_threads_to_others(ctx):
+    inst, token, server = start(ctx, ingest_workers=4)
+    other = inst.add_tenant("other")
+    group_id, others_id = group(ctx, inst, token), group(ctx, inst, other)
+    go_on = threading.Event()
+
+    def late():
+        go_on.wait()
+        return media.Answer(media.image())
+
+    slow = [given(ctx, inst, token, group_id, server.give(f"/{n}.png", late)) for n in range(4)]
+    wait_for("its share is under way", lambda: len(server.asked) >= 2)
+    quick = given(ctx, inst, other, others_id, server.give("/quick.png", media.image()))
+    ctx.equal("the other's", ended(inst, other, quick)["Status"], "Active")
+    ctx.equal("asked for: half as many as threads, and the other's", len(server.asked), 3)
+    ctx.equal("they last", listed(inst, token, filter={"Statuses": ["Processing"]})[0], len(slow))
+    go_on.set()
+    for asset_id in slow:
+        ctx.equal("in the end", ended(inst, token, asset_id)["Status"], "Active")
     server.close()
 
 
