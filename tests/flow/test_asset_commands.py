@@ -7,13 +7,10 @@ import os
 import re
 import shutil
 
-import arkgate
 import media
-from arkgate import http_call, text_to_video, wait_for
+from arkgate import PROBE, http_call, text_to_video, wait_for
 from test_assets import act, group, listed
 from test_ingest import ended, given, start
-
-PROBE = os.path.join(os.path.dirname(arkgate.BINARY), "arkgate-probe")
 
 
 def blob_path(inst, digest):

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What becomes of an asset's file: real media become active, everything else fails by its
 rule, and what a create names is bound to the library."""
+import collections
 import os
 import shutil
 import subprocess
 import threading
 
 import media
-from arkgate import text_to_video, wait_for
+from arkgate import PROBE, text_to_video, wait_for
 from test_assets import act, asset, group, listed, made, refused
 
 STATES = ("Active", "Failed")
@@ -148,6 +149,25 @@ def test_slow_hosts_of_one_tenant_leave_threads_to_others(ctx):
     go_on.set()
     for asset_id in slow:
         ctx.equal("in the end", ended(inst, token, asset_id)["Status"], "Active")
+    server.close()
+
+
+def test_a_file_that_gets_its_probe_killed(ctx):
+    """By whom nobody knows: it is tried more often than a download, and not for ever."""
+    inst = ctx.new(serve=False)
+    probe = os.path.join(inst.folder, "probe-that-pngs-kill")
+    with open(probe, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\ncase "$*" in *" png "*) kill -KILL $$ ;; esac\nexec "{PROBE}" "$@"\n')
+    os.chmod(probe, 0o700)
+    inst.start_serve({"ingest_retry": "10ms", "probe": probe}, arguments=("--allow-private-network",))
+    server = media.Server()
+    group_id = group(ctx, inst, inst.token)
+    bad_days = iter([media.image()] * 4)
+    always = given(ctx, inst, inst.token, group_id, server.give("/always", media.image()))
+    at_first = given(ctx, inst, inst.token, group_id, server.give("/at_first", lambda: media.Answer(next(bad_days, media.image("jpg")))))
+    ctx.equal("a few times", ended(inst, inst.token, at_first)["Status"], "Active")
+    failed(ctx, "always", ended(inst, inst.token, always), "FormatUnsupported", "memory")
+    ctx.equal("tries of both", collections.Counter(path for path, _ in server.asked), {"/always": 30, "/at_first": 5})
     server.close()
 
 

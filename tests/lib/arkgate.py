@@ -26,6 +26,7 @@ import postgres
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.path.join(ROOT, os.environ.get("ARKGATE_BIN", "build/asan/gateway/arkgate"))
+PROBE = os.path.join(os.path.dirname(BINARY), "arkgate-probe")
 BASE = "/api/v3/contents/generations/tasks"
 NANO = 10**9
 TERMINAL = ("succeeded", "failed", "expired", "cancelled")
