@@ -6,7 +6,6 @@ import functools
 import http.server
 import json
 import threading
-import time
 
 from arkgate import BASE, http_call, wait_for
 from volcenginesdkarkruntime import Ark, AsyncArk
@@ -100,10 +99,11 @@ def shared(ctx):
 
 
 class Asked:
-    """Which requests the gateway got in the block: [(method, path, status)]."""
+    """Which requests the gateway got in the block: [(method, path, status)]. There must be so
+    many; that there are no more is for the test to say."""
 
-    def __init__(self, inst):
-        self.inst = inst
+    def __init__(self, inst, least=1):
+        self.inst, self.least = inst, least
 
     def lines(self):
         whole = [line for line in self.inst.serve.log().splitlines() if '"event":"request"' in line and line[-1] == "}"]
@@ -120,10 +120,11 @@ class Asked:
         self.before = len(self.mark())
         return self
 
-    def __exit__(self, *failure):
-        self.mark()
-        time.sleep(0.1)  # another worker may be a moment late with the line of what it answered
-        self.requests = [line for line in self.lines()[self.before:] if "conformance-mark" not in line[1]]
+    def __exit__(self, failure, *_):
+        """Another worker may be a moment late with the line of what it answered."""
+        if failure is None:
+            wait_for(f"{self.least} requests are logged", lambda: len(self.lines()) >= self.before + self.least)
+        self.requests = [line for line in self.mark()[self.before:] if "conformance-mark" not in line[1]]
 
     def count(self, method, status, task_id=None):
         path = BASE if task_id is None else f"{BASE}/{task_id}"

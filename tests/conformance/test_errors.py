@@ -129,7 +129,7 @@ def test_404(ctx, inst, tasks):
 def test_429_is_asked_three_times(ctx, inst, tasks):
     sdk, made = tasks(), inst.sim.state()
     inst.sim.fault("create", 3, status=429)
-    with Asked(inst) as asked:
+    with Asked(inst, 3) as asked:
         error = sdk.refused("create", "too many")
     check(ctx, "429", error, "ArkRateLimitError", 429, error.code, "TooManyRequests")
     ctx.true("a code", error.code in ("RateLimitExceeded", "QuotaExceeded"), error.code)
@@ -146,7 +146,7 @@ def test_429_is_asked_three_times(ctx, inst, tasks):
 def test_429_and_then_room(ctx, inst, tasks):
     sdk, made = tasks(), inst.sim.state()["made"]
     inst.sim.fault("create", 1, status=429)
-    with Asked(inst) as asked:
+    with Asked(inst, 2) as asked:
         task = sdk.create("there is room now")
     ctx.matches("id", task.id, r"cgt-\d{14}-[a-z0-9]{5}")
     ctx.equal("asked twice", (asked.count("POST", 429), asked.count("POST", 200)), (1, 1))
@@ -158,7 +158,7 @@ def test_5xx(ctx, inst, tasks):
     name = f"patient-{len(inst.rows('SELECT id FROM tenant'))}"
     token = inst.add_tenant(name, "50")
     inst.sim.fault("create", 3, status=500)
-    with Asked(inst) as asked:
+    with Asked(inst, 3) as asked:
         error = tasks(token=token).refused("create", "Ark is broken")
     check(ctx, "502", error, "ArkInternalServerError", 502, "service_error", "InternalServerError")
     ctx.equal("502: the SDK's own retries", asked.count("POST", 502), 3)

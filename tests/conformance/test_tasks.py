@@ -189,7 +189,7 @@ def test_delete_in_each_state(ctx, inst, tasks):
     for state in ("running", "succeeded", "failed", "expired"):
         sdk.until(made[state], state)
 
-    with Asked(inst) as asked:
+    with Asked(inst, 3) as asked:
         sdk.delete(made["queued"])
         ctx.equal("queued: cancelled", sdk.get(made["queued"]).status, "cancelled")
         error = sdk.refused("delete", made["queued"])
@@ -204,7 +204,7 @@ def test_delete_in_each_state(ctx, inst, tasks):
     ctx.equal("running: still there", sdk.get(made["running"]).status, "running")
 
     for state in ("succeeded", "failed", "expired"):
-        with Asked(inst) as asked:
+        with Asked(inst, 3) as asked:
             sdk.delete(made[state])
             for call in ("get", "delete"):
                 error = sdk.refused(call, made[state])
