@@ -157,12 +157,23 @@ static enum err_code look_steps(struct db_conn *conn, void *ctx, struct err *err
                           looking->ret_asset, err);
 }
 
+static enum err_code look_registered_steps(struct db_conn *conn, void *ctx, struct err *err)
+{
+    const struct looking *looking = ctx;
+
+    return registered_repo_get(conn, looking->scope, looking->id, looking->project,
+                               looking->ret_asset, err);
+}
+
 FALLIBLE asset_get(struct asset_library *library, const struct scope *scope, struct str id,
                    struct str project, struct asset *ret_asset, struct err *err)
 {
     struct looking looking = {scope, id, project, ret_asset};
+    enum err_code rc = db_read_one(library->db, look_steps, &looking, err);
 
-    return db_read_one(library->db, look_steps, &looking, err);
+    return rc != ERR_ASSET_UNKNOWN
+               ? rc
+               : db_read_one(library->db, look_registered_steps, &looking, err);
 }
 
 FALLIBLE asset_link(const struct asset_library *library, const struct scope *scope,
@@ -175,6 +186,8 @@ FALLIBLE asset_link(const struct asset_library *library, const struct scope *sco
 
     const char *public_url = atomic_load(&library->public_url);
 
+    if (asset->account_id != 0)
+        return ERR_OK;
     if (public_url[0] == '\0')
         return err_set(err, ERR_UNAVAILABLE, "the gateway has no public URL for its files");
     if (!asset->has_hash || link.type == NULL)

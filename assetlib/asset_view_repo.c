@@ -49,7 +49,7 @@ FALLIBLE asset_view_find(struct db_conn *conn, struct str id, struct asset_recor
     TRY(db_prepare(conn, sql, &st, err));
     db_bind_text(st, 1, id);
     TRY(each(st, keep, &finding, err));
-    return finding.found ? ERR_OK : err_set(err, ERR_NOT_FOUND, "there is no such asset");
+    return finding.found ? ERR_OK : registered_repo_find(conn, id, ret_record, err);
 }
 
 FALLIBLE asset_view_group(struct db_conn *conn, struct str id, int64_t *ret_tenant_id,

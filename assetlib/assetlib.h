@@ -23,8 +23,10 @@ enum {
     ASSET_FILTER_GROUPS_MAX = 100,
     ASSET_LINK_MAX = 1024, /* of a public URL of 512 bytes and what is signed */
     ASSET_ERROR_CODE_MAX = 63,
-    ASSET_ERROR_TEXT_MAX = 255
+    ASSET_ERROR_TEXT_MAX = 255,
+    ASSET_DURATION_MAX_MS = 3600000 /* of one in Ark's library; its own limits are lower */
 };
+#define ASSET_PROJECT_DEFAULT "default" /* Volcengine's, where none is named */
 
 enum asset_type { ASSET_IMAGE, ASSET_VIDEO, ASSET_AUDIO, ASSET_TYPE_COUNT };
 enum asset_status { ASSET_PROCESSING, ASSET_ACTIVE, ASSET_FAILED, ASSET_STATUS_COUNT };
@@ -58,6 +60,7 @@ struct asset {
     uint8_t hash[CRYPTO_HASH_BYTES], thumbnail[CRYPTO_HASH_BYTES];
     char format[16], codec[32];
     int64_t width, height, fps_milli, duration_ms, channels; /* 0: it has none */
+    int64_t account_id; /* whose library at Ark has it; 0: its file is here */
     int64_t created_us, updated_us;
 };
 
@@ -111,12 +114,13 @@ struct asset_draft {
 FALLIBLE asset_create(struct asset_library *library, const struct scope *scope,
                       const struct asset_draft *draft, const struct asset_request *request,
                       struct asset_created *ret_created, struct err *err);
-/* project empty: whichever. ERR_ASSET_UNKNOWN, also when it is out of the scope. */
+/* project empty: whichever. Registered ones too. ERR_ASSET_UNKNOWN, also when it is out of the
+ * scope. */
 FALLIBLE asset_get(struct asset_library *library, const struct scope *scope, struct str id,
                    struct str project, struct asset *ret_asset, struct err *err);
 
-/* Appends a link to the file of an active asset, alive until then. ERR_UNAVAILABLE when
- * nobody knows where links begin. */
+/* Appends a link to the file of an active asset, alive until then; nothing when Ark alone has
+ * the file. ERR_UNAVAILABLE when nobody knows where links begin. */
 FALLIBLE asset_link(const struct asset_library *library, const struct scope *scope,
                     const struct asset *asset, int64_t expires_us, struct buf *dst,
                     struct err *err);
@@ -157,13 +161,14 @@ FALLIBLE browse_assets(struct asset_library *library, const struct scope *scope,
 /* A row as it stands, with what tenants never see. */
 struct asset_record {
     struct asset asset;
-    int64_t tenant_id, purged_us; /* 0: not purged */
+    int64_t tenant_id; /* 0: every tenant's */
+    int64_t purged_us; /* 0: not purged */
 };
 typedef enum err_code (*asset_record_visit)(const struct asset_record *record, void *ctx,
                                             struct err *err);
 typedef enum err_code (*asset_use_visit)(struct str task, int64_t time_us, void *ctx,
                                          struct err *err);
-/* ERR_NOT_FOUND. */
+/* Registered ones too. ERR_NOT_FOUND. */
 FALLIBLE asset_view_find(struct db_conn *conn, struct str id, struct asset_record *ret_record,
                          struct err *err);
 /* Whose group it is. ERR_NOT_FOUND. */
@@ -195,5 +200,30 @@ struct asset_health {
 };
 FALLIBLE asset_view_health(struct db_conn *conn, int64_t due_before_us,
                            struct asset_health *ret_health, struct err *err);
+
+/* registered.c: assets of Ark's own library ----------------------------- */
+
+struct asset_registration {
+    struct str upstream; /* one of the account that has it */
+    struct str id;       /* Ark's, in small letters */
+    struct str tenant;   /* whose tasks may name it; empty: every tenant's */
+    enum asset_type type;
+    struct str name;
+    int64_t duration_ms; /* 0: not known */
+    const char *actor;
+    int64_t now_us;
+};
+/* It is active from then on, in no group and in no list of a tenant's, and its asset:// goes
+ * to Ark as it is, on that account. ERR_INVALID names what is wrong; ERR_NOT_FOUND: upstream
+ * or tenant; ERR_CONFLICT when there is an asset of this id that was not purged. */
+FALLIBLE registered_add(struct db *db, const struct asset_registration *told,
+                        struct asset_record *ret_record, struct err *err);
+
+/* registered_repo.c ------------------------------------------------------ */
+
+/* The highest id first; of a tenant: with those of every tenant. The group counts for
+ * nothing. */
+FALLIBLE registered_list(struct db_conn *conn, const struct asset_record_filter *filter,
+                         asset_record_visit visit, void *ctx, struct err *err);
 
 #endif

@@ -39,20 +39,30 @@ static enum err_code audit(struct db_conn *conn, const struct purging *purging, 
                         str_from(record->asset.id), buf_str(&detail), err);
 }
 
+/* Whoever's it is, and whatever was kept of it. */
+static enum err_code take_away(struct db_conn *conn, const struct asset_record *record,
+                               int64_t now_us, struct err *err)
+{
+    const struct scope scope = {.tenant_id = record->tenant_id};
+    const struct asset *asset = &record->asset;
+    struct str id = str_from(asset->id);
+
+    if (asset->account_id != 0)
+        return registered_repo_purge(conn, &scope, id, now_us, err);
+    TRY(asset_repo_purge(conn, &scope, id, now_us, err));
+    TRY(asset_repo_count(conn, &scope, asset, -1, -asset->bytes, err));
+    return ingest_repo_drop(conn, &scope, id, err);
+}
+
 static enum err_code purge_steps(struct db_conn *conn, void *ctx, struct err *err)
 {
     const struct purging *purging = ctx;
     struct asset_record *record = purging->record;
-    const struct asset *asset = &record->asset;
 
     TRY(asset_view_find(conn, purging->request->id, record, err));
     if (record->purged_us != 0)
-        return err_set(err, ERR_CONFLICT, "the asset %s was purged before", asset->id);
-    const struct scope scope = {.tenant_id = record->tenant_id};
-
-    TRY(asset_repo_purge(conn, &scope, str_from(asset->id), purging->request->now_us, err));
-    TRY(asset_repo_count(conn, &scope, asset, -1, -asset->bytes, err));
-    TRY(ingest_repo_drop(conn, &scope, str_from(asset->id), err));
+        return err_set(err, ERR_CONFLICT, "the asset %s was purged before", record->asset.id);
+    TRY(take_away(conn, record, purging->request->now_us, err));
     TRY(audit(conn, purging, err));
     record->purged_us = purging->request->now_us;
     return ERR_OK;

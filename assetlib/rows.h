@@ -61,6 +61,21 @@ FALLIBLE asset_repo_refers(struct db_conn *conn, const struct scope *scope,
 enum { ASSET_COLUMN_COUNT = 21 };
 void asset_repo_read(struct db_stmt *stmt, struct asset *ret_asset);
 
+/* registered_repo.c ---------------------------------------------------- */
+
+/* The scope's tenant 0: every tenant's. ERR_CONFLICT when it is there and was not purged. */
+FALLIBLE registered_repo_put(struct db_conn *conn, const struct scope *scope,
+                             const struct asset *asset, struct err *err);
+/* The tenant's, or every tenant's. project empty: whichever. ERR_ASSET_UNKNOWN. */
+FALLIBLE registered_repo_get(struct db_conn *conn, const struct scope *scope, struct str id,
+                             struct str project, struct asset *ret_asset, struct err *err);
+/* ERR_CONFLICT when it was purged before. */
+FALLIBLE registered_repo_purge(struct db_conn *conn, const struct scope *scope, struct str id,
+                               int64_t now_us, struct err *err);
+/* Of any tenant, purged ones too. ERR_NOT_FOUND. */
+FALLIBLE registered_repo_find(struct db_conn *conn, struct str id,
+                              struct asset_record *ret_record, struct err *err);
+
 /* browse_repo.c -------------------------------------------------------- */
 
 /* A filter as statements take it. */

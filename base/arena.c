@@ -65,6 +65,17 @@ char *arena_dup(struct arena *arena, struct str text)
     return copy;
 }
 
+char *arena_dup_lower(struct arena *arena, struct str text)
+{
+    char *copy = arena_dup(arena, text);
+
+    for (size_t i = 0; copy != NULL && i < text.len; i++) {
+        if (copy[i] >= 'A' && copy[i] <= 'Z')
+            copy[i] = (char)(copy[i] - 'A' + 'a');
+    }
+    return copy;
+}
+
 char *arena_printf(struct arena *arena, const char *fmt, ...)
 {
     va_list args;

@@ -165,6 +165,8 @@ void arena_fini(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size);
 /* A NUL-terminated copy, or NULL. */
 char *arena_dup(struct arena *arena, struct str text);
+/* Likewise, its ASCII letters small. */
+char *arena_dup_lower(struct arena *arena, struct str text);
 char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* log.c ---------------------------------------------------------------- */

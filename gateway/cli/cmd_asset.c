@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arkgate asset: what tenants keep in the library, what became of it and what used it, and
- * the operator's way to take one away. */
+/* arkgate asset: what tenants keep in the library, what became of it and what used it; the
+ * operator's way to tell of one in Ark's own library, and to take one away. */
 #include "gateway/cli/cli.h"
 
 #include "assetlib/purge.h"
 #include "gateway/cli/cli_blobs.h"
+#include "billing/billing.h"
 #include "gateway/task/task.h"
 #include "tenancy/tenancy.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { USES_MAX = 1000 }; /* as long as the longest page of a list */
+enum {
+    USES_MAX = 1000,    /* as long as the longest page of a list */
+    TENANTS_STEP = 1000 /* in one look at all of them */
+};
 
 struct use {
     char task[TASK_ID_MAX + 1];
@@ -20,7 +24,8 @@ struct use {
 struct view {
     struct str id;
     struct asset_record record;
-    struct tenant tenant;
+    struct tenant tenant; /* id 0: every one */
+    char account[UPSTREAM_NAME_MAX + 1];
     struct use *uses;
     size_t use_count;
 };
@@ -37,16 +42,69 @@ static enum err_code take_use(struct str task, int64_t time_us, void *ctx, struc
     return ERR_OK;
 }
 
+/* The tenants that a look at all of them found. */
+struct tenants {
+    int64_t ids[TENANTS_STEP];
+    int count;
+};
+
+static enum err_code take_tenant(const struct tenant *tenant, void *ctx, struct err *err)
+{
+    struct tenants *tenants = ctx;
+
+    (void)err;
+    tenants->ids[tenants->count++] = tenant->id;
+    return ERR_OK;
+}
+
+static enum err_code load_uses_of(struct db_conn *conn, struct view *view, int64_t tenant_id,
+                                  struct err *err)
+{
+    const struct scope scope = {.tenant_id = tenant_id};
+
+    return asset_view_uses(conn, &scope, view->id, USES_MAX - (int)view->use_count, take_use,
+                           view, err);
+}
+
+/* By each tenant in turn: nothing finds the uses of an asset alone. */
+static enum err_code load_all_uses(struct db_conn *conn, struct view *view, struct err *err)
+{
+    struct tenants tenants = {0};
+    int64_t after = 0;
+
+    do {
+        tenants.count = 0;
+        TRY(tenant_each(conn, after, TENANTS_STEP, take_tenant, &tenants, err));
+        for (int i = 0; i < tenants.count && view->use_count < USES_MAX; i++)
+            TRY(load_uses_of(conn, view, tenants.ids[i], err));
+        if (tenants.count > 0)
+            after = tenants.ids[tenants.count - 1];
+    } while (tenants.count == TENANTS_STEP && view->use_count < USES_MAX);
+    return ERR_OK;
+}
+
+static enum err_code take_account(const struct upstream *upstream, void *ctx, struct err *err)
+{
+    struct view *view = ctx;
+
+    (void)err;
+    if (upstream->account.id == view->record.asset.account_id)
+        (void)str_copy(view->account, sizeof(view->account), str_from(upstream->account.name));
+    return ERR_OK;
+}
+
 static enum err_code load(struct db_conn *conn, void *ctx, struct err *err)
 {
     struct view *view = ctx;
-    struct scope scope = {0};
 
     view->use_count = 0;
     TRY(asset_view_find(conn, view->id, &view->record, err));
+    if (view->record.asset.account_id != 0)
+        TRY(upstream_each(conn, take_account, view, err));
+    if (view->record.tenant_id == 0)
+        return load_all_uses(conn, view, err);
     TRY(tenant_get(conn, view->record.tenant_id, &view->tenant, err));
-    scope.tenant_id = view->record.tenant_id;
-    return asset_view_uses(conn, &scope, view->id, USES_MAX, take_use, view, err);
+    return load_uses_of(conn, view, view->record.tenant_id, err);
 }
 
 static void put_text_or_null(struct json_out *out, const char *name, const char *text)
@@ -91,8 +149,8 @@ static void put_head(struct json_out *out, const struct asset_record *record,
     const struct asset *asset = &record->asset;
 
     json_put_text(out, "id", str_from(asset->id));
-    json_put_text(out, "tenant", str_from(tenant));
-    json_put_text(out, "group", str_from(asset->group_id));
+    put_text_or_null(out, "tenant", tenant);
+    put_text_or_null(out, "group", asset->group_id);
     json_put_text(out, "type", str_from(asset_type_name(asset->type)));
     json_put_text(
         out, "status",
@@ -132,7 +190,8 @@ static void put_view(struct cli_ctx *ctx, const struct view *view)
     put_time(out, "purged_at", view->record.purged_us);
     json_put_text(out, "name", str_from(asset->name));
     json_put_text(out, "project", str_from(asset->project));
-    json_put_text(out, "token", str_from(asset->identity));
+    put_text_or_null(out, "token", asset->identity);
+    put_text_or_null(out, "account", view->account);
     put_text_or_null(out, "error_code", asset->error_code);
     put_text_or_null(out, "error_message", asset->error_message);
     put_facts(out, asset);
@@ -148,22 +207,28 @@ static void put_view(struct cli_ctx *ctx, const struct view *view)
     json_close_object(out);
 }
 
-static enum err_code run_show(struct cli_ctx *ctx, struct err *err)
+static enum err_code show(struct cli_ctx *ctx, struct str id, struct err *err)
 {
-    struct view view = {.id = str_from(ctx->line->args[0])};
+    struct view view = {.id = {arena_dup_lower(ctx->arena, id), id.len}};
 
     view.uses = arena_alloc(ctx->arena, USES_MAX * sizeof(*view.uses));
-    if (view.uses == NULL)
+    if (view.id.ptr == NULL || view.uses == NULL)
         return err_detail(err, ERR_INTERNAL, "no memory");
     TRY(db_read(ctx->db, load, &view, err));
     put_view(ctx, &view);
     return ERR_OK;
 }
 
+static enum err_code run_show(struct cli_ctx *ctx, struct err *err)
+{
+    return show(ctx, str_from(ctx->line->args[0]), err);
+}
+
 /* ---- list --------------------------------------------------------------------------- */
 
 struct listing {
     struct asset_record_filter filter;
+    bool registered;
     const char *tenant;
     struct asset_record *records;
     char (*names)[TENANT_NAME_MAX + 1];
@@ -208,9 +273,12 @@ static enum err_code list(struct db_conn *conn, void *ctx, struct err *err)
 
     listing->count = 0;
     TRY(resolve(conn, listing, err));
-    TRY(asset_view_list(conn, &listing->filter, take_record, listing, err));
+    TRY((listing->registered ? registered_list : asset_view_list)(conn, &listing->filter,
+                                                                  take_record, listing, err));
     for (size_t i = 0; i < listing->count; i++) {
-        TRY(tenant_get(conn, listing->records[i].tenant_id, &tenant, err));
+        tenant.name[0] = '\0';
+        if (listing->records[i].tenant_id != 0)
+            TRY(tenant_get(conn, listing->records[i].tenant_id, &tenant, err));
         (void)str_copy(listing->names[i], sizeof(listing->names[i]), str_from(tenant.name));
     }
     return ERR_OK;
@@ -237,6 +305,7 @@ static void put_listing(struct cli_ctx *ctx, const struct listing *listing)
 static enum err_code run_list(struct cli_ctx *ctx, struct err *err)
 {
     struct listing listing = {.tenant = cli_value(ctx, "tenant"),
+                              .registered = cli_flag(ctx, "registered"),
                               .filter = {.group = str_from(cli_value(ctx, "group")),
                                          .status = str_from(cli_value(ctx, "status")),
                                          .before = str_from(cli_value(ctx, "after"))}};
@@ -248,6 +317,8 @@ static enum err_code run_list(struct cli_ctx *ctx, struct err *err)
     if (listing.filter.status.len > 0 && !str_is(listing.filter.status, "Purged") &&
         !asset_status_parse(listing.filter.status, &ignored))
         return err_set(err, ERR_USAGE, "--status must be Processing, Active, Failed or Purged");
+    if (listing.registered && listing.filter.group.len > 0)
+        return err_set(err, ERR_USAGE, "registered assets are in no group");
     listing.records = arena_alloc(ctx->arena, limit * sizeof(*listing.records));
     listing.names = arena_alloc(ctx->arena, limit * sizeof(*listing.names));
     if (listing.records == NULL || listing.names == NULL)
@@ -255,6 +326,45 @@ static enum err_code run_list(struct cli_ctx *ctx, struct err *err)
     TRY(db_read(ctx->db, list, &listing, err));
     put_listing(ctx, &listing);
     return ERR_OK;
+}
+
+/* ---- register ----------------------------------------------------------------------- */
+
+/* "7.5" as 7500; false for what is no number of milliseconds. */
+static bool read_seconds(const char *text, int64_t *ret_ms)
+{
+    struct money amount = {0};
+
+    if (text == NULL)
+        return true;
+    if (!money_parse(str_from(text), &amount) || amount.nano % 1000000 != 0)
+        return false;
+    *ret_ms = amount.nano / 1000000;
+    return true;
+}
+
+static enum err_code run_register(struct cli_ctx *ctx, struct err *err)
+{
+    const char *type = cli_value(ctx, "type"), *upstream = cli_value(ctx, "upstream");
+    struct str id = str_from(cli_value(ctx, "id"));
+    struct asset_registration told = {.upstream = str_from(upstream),
+                                      .tenant = str_from(cli_value(ctx, "tenant")),
+                                      .name = str_from(cli_value(ctx, "name")),
+                                      .actor = ctx->actor,
+                                      .now_us = ctx->now_us};
+    struct asset_record record;
+
+    if (upstream == NULL || id.len == 0)
+        return err_set(err, ERR_USAGE, "--upstream and --id are required");
+    if (type != NULL && !asset_type_parse(str_from(type), &told.type))
+        return err_set(err, ERR_USAGE, "--type must be Image, Video or Audio");
+    if (!read_seconds(cli_value(ctx, "seconds"), &told.duration_ms))
+        return err_set(err, ERR_USAGE, "--seconds must be a number like 7.5");
+    told.id = (struct str){arena_dup_lower(ctx->arena, id), id.len};
+    if (told.id.ptr == NULL)
+        return err_detail(err, ERR_INTERNAL, "no memory");
+    TRY(registered_add(ctx->db, &told, &record, err));
+    return show(ctx, told.id, err);
 }
 
 /* ---- purge -------------------------------------------------------------------------- */
@@ -286,7 +396,8 @@ static enum err_code run_purge(struct cli_ctx *ctx, struct err *err)
     if (request.reason.len == 0)
         return err_set(err, ERR_USAGE, "--reason is required: it goes to the audit log");
     TRY(purge_asset(ctx->db, &request, &record, err));
-    remove_bytes(ctx, &record);
+    if (record.asset.account_id == 0)
+        remove_bytes(ctx, &record);
     return run_show(ctx, err);
 }
 
@@ -294,8 +405,17 @@ static const struct cli_option list_options[] = {
     {"tenant", CLI_TEXT, "NAME", "only of this tenant"},
     {"group", CLI_TEXT, "ID", "only of this group"},
     {"status", CLI_TEXT, "STATUS", "Processing, Active, Failed or Purged"},
+    {"registered", CLI_FLAG, NULL, "those of Ark's own library, by their ids"},
     {"after", CLI_TEXT, "ID", "continue behind this asset"},
     {"limit", CLI_TEXT, "N", "at most so many (50)"},
+};
+static const struct cli_option register_options[] = {
+    {"upstream", CLI_TEXT, "NAME", "an upstream of the account that has it; required"},
+    {"id", CLI_TEXT, "ID", "Ark's id of it; required"},
+    {"tenant", CLI_TEXT, "NAME", "whose tasks may name it (every tenant's)"},
+    {"type", CLI_TEXT, "TYPE", "Image, Video or Audio (Image)"},
+    {"name", CLI_TEXT, "TEXT", "for who reads lists"},
+    {"seconds", CLI_TEXT, "N", "its length: of a video, it makes holds smaller"},
 };
 static const struct cli_option purge_options[] = {
     {"reason", CLI_TEXT, "TEXT", "for the audit log; required"},
@@ -306,6 +426,9 @@ const struct command cmd_asset[] = {
      COUNT_OF(list_options), run_list},
     {"asset show", CLI_READ, 1, 1, "ID",
      "Show an asset, what is known of its file and which tasks used it.", NULL, 0, run_show},
+    {"asset register", CLI_WRITE, 0, 0, "",
+     "Let tasks name an asset that lives in Ark's own library.", register_options,
+     COUNT_OF(register_options), run_register},
     {"asset purge", CLI_WRITE, 1, 1, "ID",
      "Take an asset away from its tenant for good; a record stays.", purge_options,
      COUNT_OF(purge_options), run_purge},

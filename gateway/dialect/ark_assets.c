@@ -81,22 +81,6 @@ static enum content_kind kind_of(const struct noting *noting, const struct json_
     return CONTENT_TEXT;
 }
 
-/* Ids are compared without case. What is too long for one is none that exists. */
-static enum err_code copy_id(struct arena *arena, struct str text, struct str *ret_id,
-                             struct err *err)
-{
-    char *copy = arena_dup(arena, text);
-
-    if (copy == NULL)
-        return err_detail(err, ERR_INTERNAL, "arena full: an asset's id");
-    for (size_t i = 0; i < text.len; i++) {
-        if (copy[i] >= 'A' && copy[i] <= 'Z')
-            copy[i] = (char)(copy[i] - 'A' + 'a');
-    }
-    *ret_id = (struct str){copy, text.len};
-    return ERR_OK;
-}
-
 /* A link among the references that stand beside content. */
 static bool is_reference(const struct json_found *found)
 {
@@ -129,10 +113,12 @@ static enum err_code note(const struct json_found *found, void *ctx, struct err 
     str_copy_cut(asset->field, sizeof(asset->field), str_from(found->path));
     if (!stays(found->path))
         asset->at = json_raw(noting->doc, found->value);
-    return copy_id(
-        noting->arena,
-        (struct str){found->head.ptr + strlen(SCHEME), found->head.len - strlen(SCHEME)},
-        &asset->id, err);
+    /* Ids are compared without case. What is too long for one is none that exists. */
+    asset->id.len = found->head.len - strlen(SCHEME);
+    asset->id.ptr = arena_dup_lower(
+        noting->arena, (struct str){found->head.ptr + strlen(SCHEME), asset->id.len});
+    return asset->id.ptr != NULL ? ERR_OK
+                                 : err_detail(err, ERR_INTERNAL, "arena full: an asset's id");
 }
 
 enum err_code ark_assets_decode(const struct json_doc *doc, struct arena *arena,

@@ -84,16 +84,9 @@ static enum err_code read_word(const struct volc_call *call, const char *path, c
 /* Ids are compared without case, and written in small letters. */
 static enum err_code lower(const struct volc_call *call, struct str *inout_id, struct err *err)
 {
-    char *copy = arena_dup(&call->rq->arena, *inout_id);
-
-    if (copy == NULL)
-        return err_detail(err, ERR_INTERNAL, "no memory for an id");
-    for (size_t i = 0; i < inout_id->len; i++) {
-        if (copy[i] >= 'A' && copy[i] <= 'Z')
-            copy[i] = (char)(copy[i] - 'A' + 'a');
-    }
-    inout_id->ptr = copy;
-    return ERR_OK;
+    inout_id->ptr = arena_dup_lower(&call->rq->arena, *inout_id);
+    return inout_id->ptr != NULL ? ERR_OK
+                                 : err_detail(err, ERR_INTERNAL, "no memory for an id");
 }
 
 static enum err_code read_id(const struct volc_call *call, const char *path, struct str *ret_id,
@@ -128,7 +121,7 @@ enum err_code volc_decode_group(const struct volc_call *call,
     TRY(read_text(call, "Description", ASSET_DESCRIPTION_POINTS, &ret_draft->description, err));
     TRY(read_text(call, "ProjectName", ASSET_PROJECT_MAX / 4, &ret_draft->project, err));
     if (ret_draft->project.len == 0)
-        ret_draft->project = STR("default");
+        ret_draft->project = STR(ASSET_PROJECT_DEFAULT);
     return ERR_OK;
 }
 

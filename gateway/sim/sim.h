@@ -4,7 +4,8 @@
  * and rules are its own; it shares nothing with the gateway but base/, so the
  * two can disagree.
  *
- * Not imitated: the asset plane (every asset:// is unknown), content moderation,
+ * Not imitated: the asset plane (an asset:// is known when a control route told of it),
+ * content moderation,
  * audio tracks in the videos, watermarks, what a fixed camera changes, TLS,
  * running-task concurrency (any number runs at once), the choice of a ratio or a
  * length by the model (adaptive is 16:9, -1 is 5 s). Media links are fetched only
@@ -21,6 +22,8 @@
  *   GET    /sim/tasks   every task ever made, erased ones too
  *   POST   /sim/clock   {"advance_ms":N} moves the simulator's clock forward
  *   POST   /sim/callbacks {"deliver_to":"http://127.0.0.1:9001"} or null
+ *   POST   /sim/assets  {"key":"…","id":"asset-…","type":"Video","duration_ms":N}: what an
+ *                       account has in its library
  *
  * Callbacks: every state but cancelled is POSTed to callback_url as GET shows it
  * then, also when the clock jumps over it. Nothing but loopback is ever called:

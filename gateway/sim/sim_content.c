@@ -21,12 +21,13 @@ static const struct {
     const char *type;
     const char *word;      /* in messages */
     const char *reference; /* its role in reference mode */
+    const char *asset;     /* its type in the library */
 } kinds[KIND_COUNT] = {
-    [KIND_TEXT] = {"text", "text", NULL},
-    [KIND_IMAGE] = {"image_url", "image", "reference_image"},
-    [KIND_VIDEO] = {"video_url", "video", "reference_video"},
-    [KIND_AUDIO] = {"audio_url", "audio", "reference_audio"},
-    [KIND_DRAFT] = {"draft_task", "draft", NULL},
+    [KIND_TEXT] = {"text", "text", NULL, NULL},
+    [KIND_IMAGE] = {"image_url", "image", "reference_image", "Image"},
+    [KIND_VIDEO] = {"video_url", "video", "reference_video", "Video"},
+    [KIND_AUDIO] = {"audio_url", "audio", "reference_audio", "Audio"},
+    [KIND_DRAFT] = {"draft_task", "draft", NULL, NULL},
 };
 
 /* What was seen so far. */
@@ -102,15 +103,18 @@ static bool check_role(struct str role, enum kind kind, struct tally *tally,
     return true;
 }
 
-static bool check_link(struct str url, enum kind kind, size_t index,
+static bool check_link(struct sim_request *rq, struct str url, enum kind kind, size_t index,
                        struct sim_refusal *refusal)
 {
+    struct sim_asset asset;
     char param[64];
 
     (void)snprintf(param, sizeof(param), "content[%zu].%s.url", index, kinds[kind].type);
     if (starts(url, STR("asset://"))) {
         struct str id = {url.ptr + 8, url.len - 8 < 80 ? url.len - 8 : 80};
 
+        if (sim_asset_find(rq, url, &asset) && strcmp(asset.type, kinds[kind].asset) == 0)
+            return true;
         return sim_answer_refuse(refusal, 400, "InvalidParameter", param,
                                  "The parameter %s specified in the request is not valid: "
                                  "The specified asset %.*s is not found.",
@@ -137,7 +141,7 @@ static bool check_media(struct sim_request *rq, const struct json_value *item, s
     if (role != NULL && json_type(role) != JSON_STRING)
         return bad(refusal, "content.role", "it must be a string.");
     return check_role(text_of(rq->doc, item, "role"), kind, tally, refusal) &&
-           check_link(json_text_head(rq->doc, url, LINK_HEAD), kind, index, refusal);
+           check_link(rq, json_text_head(rq->doc, url, LINK_HEAD), kind, index, refusal);
 }
 
 /* Images by their roles. */
@@ -298,6 +302,7 @@ bool sim_content_fetch(struct sim_request *rq, struct sim_draft *draft,
          item = json_next(item)) {
         enum kind kind = kind_of(text_of(rq->doc, item, "type"));
         int64_t length_ms = DEFAULT_VIDEO_MS;
+        struct sim_asset asset;
 
         if (kind == KIND_TEXT || kind == KIND_DRAFT)
             continue;
@@ -306,6 +311,8 @@ bool sim_content_fetch(struct sim_request *rq, struct sim_draft *draft,
         if (sim_fetch_is_local(url) &&
             !sim_fetch_media(rq->sim, url, kind == KIND_VIDEO, &length_ms))
             draft->fail_code = "InvalidParameter.DownloadFailed";
+        if (sim_asset_find(rq, url, &asset) && asset.duration_ms > 0)
+            length_ms = asset.duration_ms;
         if (kind == KIND_VIDEO)
             draft->input_ms += length_ms;
     }

@@ -185,6 +185,14 @@ static bool move_clock(struct sim_request *rq, struct sim_refusal *refusal)
     return true;
 }
 
+static bool add_asset(struct sim_request *rq, struct sim_refusal *refusal)
+{
+    if (!parse(rq, refusal) || !sim_asset_add(rq, refusal))
+        return false;
+    buf_puts(&rq->out, "{}");
+    return true;
+}
+
 static bool set_target(struct sim_request *rq, struct sim_refusal *refusal)
 {
     const struct json_value *target;
@@ -210,6 +218,7 @@ static const struct {
     {"POST", "/sim/faults", add_fault}, {"DELETE", "/sim/faults", clear_faults},
     {"GET", "/sim/state", state},       {"GET", "/sim/tasks", tasks},
     {"POST", "/sim/clock", move_clock}, {"POST", "/sim/callbacks", set_target},
+    {"POST", "/sim/assets", add_asset},
 };
 
 void sim_control_handle(struct sim_request *rq)

@@ -22,7 +22,8 @@ enum {
     SIM_BODIES_MAX = 32 * 1024 * 1024, /* of all of them: /sim/tasks is one answer */
     SIM_MESSAGE_BYTES = 768,           /* of an error with its request id */
     SIM_CANARY_BYTES = 33,
-    SIM_SECONDS_MAX = 60 /* of a final_duration */
+    SIM_SECONDS_MAX = 60, /* of a final_duration */
+    SIM_ASSETS_MAX = 64   /* in the libraries of all accounts */
 };
 
 /* The values of a prompt's inline parameters. */
@@ -161,6 +162,12 @@ struct sim_account {
     struct sim_window window[SIM_ON_COUNT];
 };
 
+struct sim_asset {
+    int account;
+    char id[40], type[8]; /* "Image" */
+    int64_t duration_ms;  /* of a video; 0: as one that is not opened */
+};
+
 struct sim_counters {
     int64_t calls[SIM_ON_COUNT];   /* with a good key */
     int64_t limited[SIM_ON_COUNT]; /* answered 429 by the limits */
@@ -200,6 +207,8 @@ struct sim {
     size_t bucket_count;       /* a power of two */
     struct sim_fault_entry *faults;
     struct sim_counters counters;
+    struct sim_asset assets[SIM_ASSETS_MAX];
+    size_t asset_count;
 
     struct lock pause_lock;
     bool stopping; /* behind pause_lock */
@@ -315,6 +324,13 @@ bool sim_content_check(struct sim_request *rq, struct sim_draft *draft,
 /* Fetches loopback links; one that cannot be had makes the task fail later. */
 bool sim_content_fetch(struct sim_request *rq, struct sim_draft *draft,
                        struct sim_refusal *refusal);
+
+/* sim_asset.c: the accounts' libraries -------------------------------------- */
+
+/* Adds what rq->doc says. */
+bool sim_asset_add(struct sim_request *rq, struct sim_refusal *refusal);
+/* What the caller's account has under an asset://; false: nothing. */
+bool sim_asset_find(struct sim_request *rq, struct str url, struct sim_asset *ret_asset);
 
 /* sim_task.c: the tasks --------------------------------------------------- */
 

@@ -201,9 +201,8 @@ static bool try_another(struct create *create, const struct provider_answer *ans
     const struct provider *provider = create->service->provider;
     struct outcome outcome = {.create = create, .answer = answer, .why = why};
     struct attempt refused = create->attempt;
-    struct provider_wish wish = {.model = &create->plan.model,
-                                 .account_id = create->draft_task.account_id,
-                                 .tried = tried};
+    struct provider_wish wish = {
+        .model = &create->plan.model, .account_id = create->account_id, .tried = tried};
     struct provider_route route;
     struct attempt next;
     struct err ignored = {0};

@@ -56,7 +56,7 @@ static enum err_code patch(const struct create *create, const struct draft_asset
     int64_t life_s = create->plan.expires_after + LINK_SLACK_S;
     const char *quoted;
 
-    if (named->at.len == 0)
+    if (named->at.len == 0 || asset->account_id != 0)
         return ERR_OK;
     buf_init(&link, ASSET_LINK_MAX);
     buf_puts(&link, "\"");
@@ -71,7 +71,23 @@ static enum err_code patch(const struct create *create, const struct draft_asset
     return ERR_OK;
 }
 
-/* Of the items of one kind, how many are assets, and how long they are together. */
+/* What Ark's own library has, only the account that has it can read. */
+static enum err_code pin(struct create *create, const struct draft_asset *named,
+                         const struct asset *asset, struct err *err)
+{
+    if (asset->account_id == 0)
+        return ERR_OK;
+    if (create->account_id != 0 && create->account_id != asset->account_id)
+        return err_field(err, named->field,
+                         "%s: the asset %s cannot be used together with what the task names"
+                         " before it",
+                         named->field, asset->id);
+    create->account_id = asset->account_id;
+    return ERR_OK;
+}
+
+/* Of the items of one kind, how many are assets of a known length, and how long those are
+ * together. */
 struct length {
     int count;
     int64_t ms;
@@ -111,11 +127,12 @@ enum err_code submit_assets_bind(struct create *create, struct task_draft *draft
 
         TRY(find(create, named, &asset, err));
         TRY(check(named, &asset, err));
+        TRY(pin(create, named, &asset, err));
         TRY(patch(create, named, &asset, draft, arena, err));
         struct length *length = named->kind == CONTENT_VIDEO   ? &videos
                                 : named->kind == CONTENT_AUDIO ? &audios
                                                                : NULL;
-        if (length != NULL)
+        if (length != NULL && asset.duration_ms != 0)
             *length = (struct length){length->count + 1, length->ms + asset.duration_ms};
     }
     TRY(check_length(&videos, "video", err));

@@ -13,6 +13,7 @@ struct create {
     const struct task_draft *draft;
     struct task_plan plan;
     struct task draft_task; /* the draft that this one finishes; id 0: none */
+    int64_t account_id;     /* the only one that can take it; 0: whichever */
     struct provider_route route;
     struct price_row price;
     uint8_t body_hash[CRYPTO_HASH_BYTES];
@@ -44,8 +45,9 @@ FALLIBLE submit_prepare_create(struct create *create, struct task_draft *draft,
 /* submit_assets.c ------------------------------------------------------------ */
 
 /* Each asset that the draft names is one that the caller sees, active and of its item's type,
- * and becomes a link in a patch of the draft's, in arena. Their lengths make the plan's worst
- * case smaller. */
+ * and becomes a link in a patch of the draft's, in arena; those of Ark's own library stay as
+ * they are, and say which account takes the create. The lengths of videos, where all are
+ * known, make the plan's worst case smaller. */
 FALLIBLE submit_assets_bind(struct create *create, struct task_draft *draft,
                             struct arena *arena, struct err *err);
 

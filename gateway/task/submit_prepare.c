@@ -73,7 +73,7 @@ static enum err_code find_price(struct create *create, struct err *err)
 }
 
 /* In the order of the errors: model, whether it is sold, parameters, the callback's host, the
- * draft task, an upstream, assets, the price. */
+ * draft task, assets, an upstream, the price. */
 enum err_code submit_prepare_create(struct create *create, struct task_draft *draft,
                                     struct arena *arena, struct err *err)
 {
@@ -84,9 +84,10 @@ enum err_code submit_prepare_create(struct create *create, struct task_draft *dr
     TRY(judge_draft(draft, &create->plan, err));
     TRY(check_callback(create, err));
     TRY(find_draft_task(create, draft, arena, err));
-    wish.account_id = create->draft_task.account_id;
-    TRY(service->provider->choose(service->provider->self, &wish, &create->route, err));
+    create->account_id = create->draft_task.account_id;
     TRY(submit_assets_bind(create, draft, arena, err));
+    wish.account_id = create->account_id;
+    TRY(service->provider->choose(service->provider->self, &wish, &create->route, err));
     return find_price(create, err);
 }
 

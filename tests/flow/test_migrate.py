@@ -118,9 +118,9 @@ def test_texts_that_are_none(ctx):
         ctx.equal("quiet", copy.move(target, status=6, more=("-q",)).stderr.count("\n"), 1)
 
 
-# Without migrations 0003 to 0005.
+# Without migrations 0003 to 0006.
 AS_OF_0002 = (*(f"DROP TABLE {table}" for table in ("tenant_setting", "asset_group", "asset_group_count", "asset",
-                                                    "asset_count", "asset_use", "asset_request", "ingest")),
+                                                    "asset_count", "asset_use", "asset_request", "ingest", "registered_asset")),
               "DROP TABLE access_key", "DROP INDEX price_row_by_model",
               "ALTER TABLE account ADD COLUMN event_seq INTEGER NOT NULL DEFAULT 0")
 

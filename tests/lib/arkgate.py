@@ -246,6 +246,10 @@ class Sim(Process):
     def tasks(self):
         return self.control("GET", "/sim/tasks")
 
+    def asset(self, key, asset_id, kind="Image", ms=0):
+        """The account of that key has it in its library."""
+        return self.control("POST", "/sim/assets", {"key": key, "id": asset_id, "type": kind, "duration_ms": ms})
+
     def advance(self, ms):
         return self.control("POST", "/sim/clock", {"advance_ms": ms})
 

@@ -87,11 +87,11 @@ static void test_the_order_of_faults(void)
     draft.ratio = STR("16:9");
     (void)refused(&world, "callback", &draft, ERR_INVALID, "callback_url");
     world.script.guard_code = ERR_OK;
-    (void)refused(&world, "upstream", &draft, ERR_UNAVAILABLE, "");
-    world.script.route_count = 2;
     err = refused(&world, "asset", &draft, ERR_ASSET_UNKNOWN, "content[0].x");
     CHECK_TRUE("by its member", strstr(err.msg, "content[0].x") != NULL);
     draft.asset_count = 0;
+    (void)refused(&world, "upstream", &draft, ERR_UNAVAILABLE, "");
+    world.script.route_count = 2;
     (void)refused(&world, "balance", &draft, ERR_BALANCE, "");
     world.scope = world_tenant(&world, "rich", YUAN(100));
     CHECK_OK("nothing", submit(&world, &draft, &result, &err), &err);

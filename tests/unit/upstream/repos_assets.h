@@ -211,6 +211,7 @@ static enum err_code tell_asset(const struct asset *asset, void *ctx, struct err
     TELL(ctx, asset, fps_milli);
     TELL(ctx, asset, duration_ms);
     TELL(ctx, asset, channels);
+    TELL(ctx, asset, account_id);
     TELL(ctx, asset, created_us);
     TELL(ctx, asset, updated_us);
     buf_puts(ctx, "\n");
@@ -634,6 +635,96 @@ static enum err_code step_asset_view_find(struct db_conn *conn, struct call *cal
     return tell_record(&record, call->told, err);
 }
 
+/* ---- of Ark's own library -------------------------------------------------------------- */
+
+/* Tenant 0: every tenant's. */
+static struct scope library_of(int at)
+{
+    return (struct scope){.tenant_id = at % (OWNERS + 1)};
+}
+
+static struct asset registered_of(int at)
+{
+    struct asset asset = {.type = (enum asset_type)(at % ASSET_TYPE_COUNT),
+                          .account_id = number_of(at, 0),
+                          .duration_ms = number_of(at, 1),
+                          .created_us = number_of(at, 2)};
+
+    put_id("ark", at, asset.id);
+    (void)str_copy(asset.name, sizeof(asset.name), text_of(at, 1));
+    return asset;
+}
+
+/* Each twice: those between which it was purged have another owner then. */
+static enum err_code step_registered_repo_put(struct db_conn *conn, struct call *call,
+                                              struct err *err)
+{
+    struct asset asset = registered_of(call->at % TEXTS);
+    struct scope scope = library_of(call->at % TEXTS + call->at / TEXTS);
+
+    CASES(2 * TEXTS);
+    if (call->at >= TEXTS && call->at % 2 == 0) {
+        struct scope before = library_of(call->at % TEXTS);
+
+        TRY(registered_repo_purge(conn, &before, str_from(asset.id), 5, err));
+    }
+    return registered_repo_put(conn, &scope, &asset, err);
+}
+
+/* In some project, by its owner and by the others. */
+static enum err_code step_registered_repo_get(struct db_conn *conn, struct call *call,
+                                              struct err *err)
+{
+    static const char *const projects[] = {"", "default", "other"};
+    struct asset asset = registered_of(call->at % (TEXTS + 1)), found;
+    struct scope scope = {.tenant_id = 1 + call->at % OWNERS};
+
+    CASES(3 * (TEXTS + 1));
+    TRY(registered_repo_get(conn, &scope, str_from(asset.id), str_from(projects[call->at % 3]),
+                            &found, err));
+    return tell_asset(&found, call->told, err);
+}
+
+/* By whose it was first, and by whose it is. */
+static enum err_code step_registered_repo_purge(struct db_conn *conn, struct call *call,
+                                                struct err *err)
+{
+    int at = call->at % TEXTS;
+    struct asset asset = registered_of(at);
+    struct scope scope = library_of(at + call->at / TEXTS);
+
+    CASES(2 * TEXTS);
+    return registered_repo_purge(conn, &scope, str_from(asset.id), number_of(at, 0), err);
+}
+
+static enum err_code step_registered_repo_find(struct db_conn *conn, struct call *call,
+                                               struct err *err)
+{
+    struct asset asset = registered_of(call->at);
+    struct asset_record record;
+
+    CASES(TEXTS + 1);
+    TRY(registered_repo_find(conn, str_from(asset.id), &record, err));
+    return tell_record(&record, call->told, err);
+}
+
+static enum err_code step_registered_list(struct db_conn *conn, struct call *call,
+                                          struct err *err)
+{
+    static const char *const statuses[] = {"", "Processing", "Active", "Failed", "Purged"};
+    struct asset before = registered_of(call->at % TEXTS);
+    struct asset_record_filter filter = {.tenant_id = call->at % (OWNERS + 1),
+                                         .status = str_from(statuses[call->at % 5]),
+                                         .limit = 1 + call->at % 7};
+
+    CASES(60);
+    if (call->at % 3 == 0)
+        filter.before = str_from(before.id);
+    return registered_list(conn, &filter, tell_record, call->told, err);
+}
+
+/* ---- operators, on --------------------------------------------------------------------- */
+
 static enum err_code step_asset_view_group(struct db_conn *conn, struct call *call,
                                            struct err *err)
 {
@@ -735,7 +826,10 @@ static enum err_code step_asset_view_health(struct db_conn *conn, struct call *c
         ROW(ingest_repo_later, "ingest"), ROW(ingest_repo_release, "ingest"),                  \
         READ(asset_view_health), ROW(ingest_repo_drop, "ingest"),                              \
         ROW(ingest_repo_delete, "ingest"), ROW(asset_repo_purge, "asset"),                     \
-        READ(asset_view_find), READ(asset_view_group), READ(asset_view_list),                  \
-        READ(asset_view_active), READ(asset_view_of_bytes), READ(asset_view_uses)
+        ROW(registered_repo_put, "registered_asset"), READ(registered_repo_get),               \
+        READ(registered_list), ROW(registered_repo_purge, "registered_asset"),                 \
+        READ(registered_repo_find), READ(asset_view_find), READ(asset_view_group),             \
+        READ(asset_view_list), READ(asset_view_active), READ(asset_view_of_bytes),             \
+        READ(asset_view_uses)
 
 #endif
