@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The threads of the ingest job: who looks for work, and when. */
+/* The threads of the ingest job that fetch: whose turn it is, and from start to stop. */
 #include "assetlib/ingest_parts.h"
 
 #include <stdlib.h>
 
-enum {
-    STACK_BYTES = 512 << 10,
-    RETRY_US = 5 * 1000 * 1000,   /* between two tests of what looks at files … */
-    REMIND_US = 60 * 1000 * 1000, /* … and between two lines about it in the log */
-    FIRST_SWEEP_US = 60 * 1000 * 1000
-};
+enum { STACK_BYTES = 512 << 10 };
 
 struct taking {
     struct ingest_claim claim;
@@ -73,7 +68,7 @@ static int running_of(const struct ingest *ingest, int64_t tenant_id)
     int count = 0;
 
     lock_assert_held(&ingest->lock);
-    for (int i = 0; i < ingest->thread_count; i++)
+    for (int i = 0; i < ingest->worker_count; i++)
         count += ingest->running[i] == tenant_id;
     return count;
 }
@@ -84,17 +79,17 @@ static struct ingest_skip skip_locked(const struct ingest *ingest)
     struct ingest_skip skip = {{0}};
     int count = 0;
 
-    for (int i = 0; i < ingest->thread_count && count < INGEST_SKIP_MAX; i++) {
+    for (int i = 0; i < ingest->worker_count && count < INGEST_SKIP_MAX; i++) {
         int64_t tenant_id = ingest->running[i];
 
         if (tenant_id != 0 && tenant_id != skip.tenants[0] &&
-            2 * running_of(ingest, tenant_id) >= ingest->thread_count)
+            2 * running_of(ingest, tenant_id) >= ingest->worker_count)
             skip.tenants[count++] = tenant_id;
     }
     return skip;
 }
 
-static struct ingest_skip skip_now(struct ingest *ingest)
+struct ingest_skip ingest_skip_now(struct ingest *ingest)
 {
     lock_take(&ingest->lock);
     struct ingest_skip skip = skip_locked(ingest);
@@ -137,9 +132,7 @@ static void run_end(struct ingest *ingest, int place)
     lock_drop(&ingest->lock);
 }
 
-/* When the next file is due that a thread would take now; INT64_MAX also when nobody can
- * tell. */
-static int64_t next_due_us(struct ingest *ingest, const struct ingest_skip *skip)
+int64_t ingest_next_us(struct ingest *ingest, const struct ingest_skip *skip)
 {
     struct looking looking = {*skip, INT64_MAX};
     struct err ignored = {0};
@@ -159,7 +152,7 @@ static bool take(struct ingest *ingest, struct ingest_row *row, int *ret_place)
     taking.claim.holder = str_from(ingest->holder);
     taking.claim.now_us = sys_now_us();
     taking.claim.until_us = taking.claim.now_us + ingest_file_us(ingest);
-    if (next_due_us(ingest, &taking.claim.skip) <= taking.claim.now_us &&
+    if (ingest_next_us(ingest, &taking.claim.skip) <= taking.claim.now_us &&
         db_write(ingest->options.library->db, DB_APART, take_steps, &taking, &err) != ERR_OK) {
         taking.found = false;
         LOG(LOG_WARN, "ingest_not_taken", LOG_TEXT("error", err.msg),
@@ -177,6 +170,7 @@ static bool work(struct ingest *ingest, struct ingest_row *row)
 
     if (!take(ingest, row, &place))
         return false;
+    ingest_wake(ingest); /* perhaps there are more */
     (void)FAULT_POINT("ingest.taken");
     if (ingest_file(ingest, row, &err) != ERR_OK) {
         LOG(LOG_WARN, "ingest_later", LOG_TEXT("asset", row->asset_id),
@@ -189,97 +183,26 @@ static bool work(struct ingest *ingest, struct ingest_row *row)
     return true;
 }
 
-/* Until it is told of a file, or time to look by itself: for the first thread alone. */
-static void wait_for_work(struct ingest *ingest, bool first)
+static void wait_for_hint(struct ingest *ingest)
 {
-    int64_t until_us = INT64_MAX, now_us = sys_now_us();
-
-    if (first) {
-        struct ingest_skip skip = skip_now(ingest);
-        int64_t due_us = atomic_load(&ingest->able) ? next_due_us(ingest, &skip) : INT64_MAX;
-
-        until_us = sys_mono_us() + ingest->options.settings.look_us;
-        if (due_us < now_us + ingest->options.settings.look_us)
-            until_us = sys_mono_us() + (due_us > now_us ? due_us - now_us : 0);
-    }
     lock_take(&ingest->lock);
-    while (ingest->hints == 0 && !atomic_load(&ingest->stopping) &&
-           lock_wait(&ingest->lock, until_us)) {
-    }
+    while (ingest->hints == 0 && !atomic_load(&ingest->stopping))
+        (void)lock_wait(&ingest->lock, INT64_MAX);
     ingest->hints -= ingest->hints > 0;
     lock_drop(&ingest->lock);
 }
 
-static void sweep_in_time(struct ingest *ingest)
+static void *worker_main(void *ctx)
 {
-    struct err err = {0};
-
-    if (sys_mono_us() - atomic_load(&ingest->swept_us) < ingest->options.settings.sweep_us)
-        return;
-    atomic_store(&ingest->swept_us, sys_mono_us());
-    if (ingest_sweep(ingest, &err) != ERR_OK)
-        LOG(LOG_WARN, "ingest_sweep_failed", LOG_TEXT("error", err.msg),
-            LOG_TEXT("detail", err.detail));
-}
-
-/* When the first thread tests again, and when it speaks of it again, by sys_mono_us. */
-struct testing {
-    int64_t due_us, remind_us;
-};
-
-/* Without what looks at files safely nothing is taken: who waits is not failed for it. */
-static void test_in_time(struct ingest *ingest, struct testing *testing)
-{
-    int64_t now_us = sys_mono_us();
-    struct err err = {0};
-
-    if (atomic_load(&ingest->able) || now_us < testing->due_us)
-        return;
-    if (media_sandbox_check(&ingest->options.media, &err) == ERR_OK) {
-        atomic_store(&ingest->able, true);
-        testing->remind_us = INT64_MIN;
-        return;
-    }
-    testing->due_us = now_us + RETRY_US;
-    if (now_us < testing->remind_us)
-        return;
-    testing->remind_us = now_us + REMIND_US;
-    LOG(LOG_ERROR, "ingest_off", LOG_TEXT("reason", err.msg), LOG_TEXT("detail", err.detail));
-}
-
-/* A thread's life. The first one does also what one is enough for. */
-static void run(struct ingest *ingest, bool first)
-{
+    struct ingest *ingest = ctx;
     struct ingest_row *row = calloc(1, sizeof(*row));
-    struct testing testing = {INT64_MIN, INT64_MIN};
 
     ASSERT(row != NULL);
-    if (first && ingest->options.media.sandbox_off)
-        LOG(LOG_WARN, "probe_sandbox_off",
-            LOG_TEXT("detail", "files of strangers are opened without the sandbox"));
     while (!atomic_load(&ingest->stopping)) {
-        if (first)
-            test_in_time(ingest, &testing);
-        if (atomic_load(&ingest->able) && work(ingest, row)) {
-            ingest_wake(ingest); /* perhaps there are more */
-            continue;
-        }
-        if (first)
-            sweep_in_time(ingest);
-        wait_for_work(ingest, first);
+        if (!atomic_load(&ingest->able) || !work(ingest, row))
+            wait_for_hint(ingest);
     }
     free(row);
-}
-
-static void *first_main(void *ingest)
-{
-    run(ingest, true);
-    return NULL;
-}
-
-static void *other_main(void *ingest)
-{
-    run(ingest, false);
     return NULL;
 }
 
@@ -288,34 +211,43 @@ static enum err_code release_steps(struct db_conn *conn, void *now_us, struct er
     return ingest_repo_release(conn, *(const int64_t *)now_us, err);
 }
 
+static enum err_code start_thread(struct ingest *ingest, void *(*main)(void *), struct err *err)
+{
+    TRY(lock_thread(&ingest->threads[ingest->thread_count], "ingest", STACK_BYTES, main, ingest,
+                    err));
+    ingest->thread_count++;
+    return ERR_OK;
+}
+
+static enum err_code start_threads(struct ingest *ingest, struct err *err)
+{
+    int64_t workers = ingest->options.settings.workers;
+
+    /* Before the first of them picks: a share is of all. */
+    ingest->worker_count = workers < INGEST_WORKERS_MAX ? (int)workers : INGEST_WORKERS_MAX;
+    TRY(start_thread(ingest, ingest_watch_time, err));
+    TRY(start_thread(ingest, ingest_watch_bytes, err));
+    for (int i = 0; i < ingest->worker_count; i++)
+        TRY(start_thread(ingest, worker_main, err));
+    return ERR_OK;
+}
+
 FALLIBLE ingest_start(const struct ingest_options *options, struct ingest **ret_ingest,
                       struct err *err)
 {
     CLEANUP(ingest_stop) struct ingest *ingest = calloc(1, sizeof(*ingest));
-    int64_t now_us = sys_now_us(), workers = options->settings.workers;
-    int64_t sweep_us = options->settings.sweep_us;
     const struct ingest_skip nobody = {{0}};
-    enum err_code code = ERR_OK;
+    int64_t now_us = sys_now_us();
 
     if (ingest == NULL)
         return err_detail(err, ERR_UNAVAILABLE, "out of memory for the ingest");
     ingest->options = *options;
     lock_init(&ingest->lock);
     sys_random_text(ingest->holder, INGEST_HOLDER_MAX, "0123456789abcdef");
-    if (sweep_us > FIRST_SWEEP_US) /* a start has better to do */
-        atomic_store(&ingest->swept_us, sys_mono_us() - sweep_us + FIRST_SWEEP_US);
-    else
-        atomic_store(&ingest->swept_us, sys_mono_us());
-    if (!db_is_shared(options->library->db) && next_due_us(ingest, &nobody) != INT64_MAX)
+    if (!db_is_shared(options->library->db) && ingest_next_us(ingest, &nobody) != INT64_MAX)
         TRY(db_write(options->library->db, DB_APART, release_steps, &now_us, err));
-    lock_take(&ingest->lock); /* a share is of all: who is early waits before he picks */
-    for (int64_t i = 0; i < workers && i < INGEST_WORKERS_MAX && code == ERR_OK; i++) {
-        code = lock_thread(&ingest->threads[i], "ingest", STACK_BYTES,
-                           i == 0 ? first_main : other_main, ingest, err);
-        ingest->thread_count += code == ERR_OK;
-    }
-    lock_drop(&ingest->lock);
-    TRY(code);
+    if (options->settings.workers > 0)
+        TRY(start_threads(ingest, err));
     *ret_ingest = ingest;
     ingest = NULL;
     return ERR_OK;
@@ -324,7 +256,7 @@ FALLIBLE ingest_start(const struct ingest_options *options, struct ingest **ret_
 void ingest_wake(struct ingest *ingest)
 {
     lock_take(&ingest->lock);
-    if (ingest->hints < ingest->thread_count)
+    if (ingest->hints < ingest->worker_count)
         ingest->hints++;
     lock_signal(&ingest->lock);
     lock_drop(&ingest->lock);

@@ -13,16 +13,31 @@ enum { INGEST_HOLDER_MAX = 32 };
 struct ingest {
     struct ingest_options options;
     char holder[INGEST_HOLDER_MAX + 1];
-    pthread_t threads[INGEST_WORKERS_MAX];
+    pthread_t threads[INGEST_WORKERS_MAX + 2];
+    int thread_count, worker_count; /* those that run; those of them that fetch */
     atomic_bool stopping;
-    atomic_bool able;             /* files can be looked at; the first thread finds out */
-    atomic_int_fast64_t swept_us; /* sys_mono_us of the last walk */
-    struct lock lock;             /* guards what follows */
-    int thread_count;             /* all of them, before the first picks */
-    bool picking;                 /* a thread chooses its file: one at a time */
-    int hints;                    /* files that are said to be due */
-    int64_t running[INGEST_WORKERS_MAX]; /* whose files are worked on; 0: a thread is free */
+    atomic_bool able;                    /* files can be looked at */
+    struct lock lock;                    /* guards what follows */
+    bool picking;                        /* a worker chooses its file: one at a time */
+    int hints;                           /* files that are said to be due */
+    int64_t running[INGEST_WORKERS_MAX]; /* whose files are worked on; 0: a worker is free */
 };
+
+/* ingest.c -------------------------------------------------------------- */
+
+/* Tenants that have their share of the workers. */
+struct ingest_skip ingest_skip_now(struct ingest *ingest);
+/* When the next file is due that a worker would take now; INT64_MAX also when nobody can
+ * tell. */
+int64_t ingest_next_us(struct ingest *ingest, const struct ingest_skip *skip);
+
+/* ingest_watch.c: two threads that never fetch, so that no slow host holds them up -------- */
+
+/* Wakes workers for what is due by time: retries, and what other gateways left. Tests whether
+ * files can be looked at. */
+void *ingest_watch_time(void *ingest);
+/* Sweeps in time. */
+void *ingest_watch_bytes(void *ingest);
 
 /* ingest_file.c: one file, from its URL to its end. An error is of ours: the row is to be
  * given back. */

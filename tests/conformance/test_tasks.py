@@ -231,6 +231,7 @@ def test_a_lost_answer_is_no_second_task(ctx, inst, tasks):
     ctx.equal("asked once", asked.count("POST", 200), 1)
     ctx.equal("made once", inst.sim.state()["made"], before + 1)
     ctx.true("it can be asked after", sdk.get(made).status in ("queued", "running", "succeeded"))
+    ctx.equal("it is found at Ark", sdk.until(made, "succeeded").id, made)
 
 
 def test_web_search_for_text(ctx):
