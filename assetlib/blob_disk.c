@@ -283,6 +283,16 @@ static const struct blob_engine engine = {
     .close_store = disk_close_store,
 };
 
+/* Whole: who opens a file for us works in a folder of his own. */
+static bool take_path(struct blob_disk *disk, const char *dir)
+{
+    char *whole = realpath(dir, NULL);
+    bool fits = whole != NULL && str_copy(disk->path, sizeof(disk->path), str_from(whole));
+
+    free(whole);
+    return fits;
+}
+
 FALLIBLE blob_disk_open(const char *dir, struct blob_store **ret_store, struct err *err)
 {
     struct blob_disk *disk = calloc(1, sizeof(*disk));
@@ -292,7 +302,7 @@ FALLIBLE blob_disk_open(const char *dir, struct blob_store **ret_store, struct e
     disk->base.engine = &engine;
     disk->lock_file = -1;
     disk->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (disk->dir < 0 || !str_copy(disk->path, sizeof(disk->path), str_from(dir))) {
+    if (disk->dir < 0 || !take_path(disk, dir)) {
         (void)err_set(err, ERR_CONFIG, "data directory %.200s: %s", dir,
                       disk->dir < 0 ? strerror(errno) : "the path is too long");
         close_fd(&disk->dir);

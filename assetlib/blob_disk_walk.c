@@ -140,7 +140,7 @@ enum err_code blob_disk_walk_each(struct blob_store *store, blob_visit visit, vo
     }
 }
 
-/* One that is gone already is no error. */
+/* One that is gone already, or that nobody of us made, is no error. */
 static FALLIBLE remove_older(const struct blob_disk *disk, const char *name, int64_t age_us,
                              bool *ret_removed, struct err *err)
 {
@@ -149,10 +149,10 @@ static FALLIBLE remove_older(const struct blob_disk *disk, const char *name, int
     *ret_removed = false;
     if (fstatat(disk->dir, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? ERR_OK : blob_disk_failed(err, "look at", name);
-    if (age_of(&status) < age_us)
+    if (!S_ISREG(status.st_mode) || age_of(&status) < age_us)
         return ERR_OK;
     if (unlinkat(disk->dir, name, 0) != 0)
-        return blob_disk_failed(err, "remove", name);
+        return errno == ENOENT ? ERR_OK : blob_disk_failed(err, "remove", name);
     *ret_removed = true;
     return ERR_OK;
 }

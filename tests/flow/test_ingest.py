@@ -151,6 +151,16 @@ def test_slow_hosts_of_one_tenant_leave_threads_to_others(ctx):
     server.close()
 
 
+def test_a_relative_data_directory(ctx):
+    inst = ctx.new(serve=False)
+    inst.data = os.path.relpath(inst.data)
+    inst.start_serve(arguments=("--allow-private-network",))
+    server = media.Server()
+    asset_id = given(ctx, inst, inst.token, group(ctx, inst, inst.token), server.give("/a.png", media.image()))
+    ctx.equal("looked at", ended(inst, inst.token, asset_id, seconds=20)["Status"], "Active")
+    server.close()
+
+
 def test_retries_do_not_wait_for_slow_hosts(ctx):
     """Whichever thread it is that a slow host keeps busy, what is due by time is begun in time."""
     inst, token, server = start(ctx, ingest_workers=4)

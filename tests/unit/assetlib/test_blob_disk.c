@@ -281,6 +281,35 @@ static void damage(const struct fixture *fx, const char *name, const char *bytes
     (void)close(fd);
 }
 
+/* Whatever the folder holds beside our files, and however it was named. */
+static void test_odd_folders(void)
+{
+    struct fixture fx;
+    struct blob_store *store_here = NULL;
+    struct blob_id id;
+    char path[BLOB_PATH_SIZE], whole[BLOB_PATH_SIZE];
+    int64_t removed = -1;
+    int back = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    setup(&fx);
+    CHECK_INT("stored", store(&fx, 7, STR("abc"), &id), ERR_OK);
+    CHECK_INT("a folder", mkdir(path_of(&fx, "blobs/tmp/folder"), 0700), 0);
+    damage(&fx, "blobs/tmp/left", "half");
+    CHECK_OK("swept", blob_sweep(fx.store, 0, &removed, &fx.err), &fx.err);
+    CHECK_INT("the file", removed, 1);
+    CHECK_INT("not the folder", names_in(&fx, "blobs/tmp"), 1);
+
+    CHECK_TRUE("its path", blob_path(fx.store, &id, whole));
+    CHECK_INT("there", chdir(path_of(&fx, ".")), 0);
+    CHECK_OK("by a relative name", blob_disk_open(".", &store_here, &fx.err), &fx.err);
+    CHECK_INT("back", fchdir(back), 0);
+    CHECK_TRUE("path", blob_path(store_here, &id, path));
+    CHECK_TEXT("the same from everywhere", path, whole);
+    blob_close_store(&store_here);
+    (void)close(back);
+    teardown(&fx);
+}
+
 static void test_damage(void)
 {
     struct fixture fx;
@@ -451,5 +480,5 @@ CHECK_MAIN(CHECK_TEST(test_one_copy), CHECK_TEST(test_pieces), CHECK_TEST(test_l
 #ifdef ARKGATE_TEST
            CHECK_TEST(test_faults),
 #endif
-           CHECK_TEST(test_damage), CHECK_TEST(test_each), CHECK_TEST(test_elsewhere),
-           CHECK_TEST(test_remove), CHECK_TEST(test_threads))
+           CHECK_TEST(test_odd_folders), CHECK_TEST(test_damage), CHECK_TEST(test_each),
+           CHECK_TEST(test_elsewhere), CHECK_TEST(test_remove), CHECK_TEST(test_threads))
