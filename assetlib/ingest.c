@@ -42,8 +42,7 @@ static enum err_code give_steps(struct db_conn *conn, void *ctx, struct err *err
     const struct giving *giving = ctx;
     const struct scope scope = {.tenant_id = giving->row->tenant_id};
 
-    return ingest_repo_later(conn, &scope, str_from(giving->row->asset_id),
-                             str_from(giving->ingest->holder), giving->row->tries,
+    return ingest_repo_later(conn, &scope, giving->row, str_from(giving->ingest->holder),
                              giving->due_us, err);
 }
 

@@ -9,7 +9,7 @@
 
 enum {
     MARGIN_US = 30 * 1000 * 1000, /* for the database and the disk, beside fetch and look */
-    KILLS_MAX = 30,               /* four minutes of tries */
+    LOOKS_MAX = 30,               /* four minutes of tries */
     TOOLS = 3,                    /* runs of arkgate-probe that a file may take (media.h) */
     TOOL_US = 10 * 1000 * 1000
 };
@@ -17,7 +17,7 @@ enum {
 /* A file on its way. */
 struct fetching {
     struct ingest *ingest;
-    const struct ingest_row *row;
+    struct ingest_row *row;
     struct asset asset; /* as it will be */
     struct blob_writer *writer;
     bool too_large;
@@ -69,11 +69,11 @@ static enum err_code give_up(struct fetching *fetching, bool for_good, const cha
 {
     const struct ingest_settings *settings = &fetching->ingest->options.settings;
 
-    if (!for_good && fetching->row->tries < settings->tries &&
-        !atomic_load(&fetching->ingest->stopping))
-        return err_set(err, ERR_UPSTREAM, "%s", why);
     if (atomic_load(&fetching->ingest->stopping))
         return err_set(err, ERR_UNAVAILABLE, "the gateway stops");
+    fetching->row->downloads++;
+    if (!for_good && fetching->row->downloads < settings->tries)
+        return err_set(err, ERR_UPSTREAM, "%s", why);
     fail(fetching, "InvalidParameter.DownloadFailed", why);
     return ERR_OK;
 }
@@ -174,7 +174,8 @@ static enum err_code look(struct fetching *fetching, struct err *err)
         &options->media, path, (enum media_type)fetching->asset.type, &fetching->looked, err);
 
     /* Killed again and again: not the gateway's bad day, but a file that asks for too much. */
-    if (code == ERR_UNAVAILABLE && fetching->row->tries >= KILLS_MAX) {
+    fetching->row->looks += code == ERR_UNAVAILABLE;
+    if (code == ERR_UNAVAILABLE && fetching->row->looks >= LOOKS_MAX) {
         fail(fetching, "InvalidParameter.FormatUnsupported",
              "the file cannot be decoded with the memory that there is");
         return ERR_OK;
@@ -270,14 +271,14 @@ static enum err_code load_steps(struct db_conn *conn, void *ctx, struct err *err
                           loading->asset, err);
 }
 
-FALLIBLE ingest_file(struct ingest *ingest, const struct ingest_row *row, struct err *err)
+FALLIBLE ingest_file(struct ingest *ingest, struct ingest_row *inout_row, struct err *err)
 {
-    CLEANUP(fetching_fini) struct fetching fetching = {.ingest = ingest, .row = row};
-    struct loading loading = {row, &fetching.asset};
+    CLEANUP(fetching_fini) struct fetching fetching = {.ingest = ingest, .row = inout_row};
+    struct loading loading = {inout_row, &fetching.asset};
     struct asset_library *library = ingest->options.library;
 
     TRY(db_read_one(library->db, load_steps, &loading, err));
-    TRY(blob_begin(ingest->options.blobs, row->tenant_id,
+    TRY(blob_begin(ingest->options.blobs, inout_row->tenant_id,
                    library->bytes_max[fetching.asset.type], &fetching.writer, err));
     TRY(fetch(&fetching, err));
     (void)FAULT_POINT("ingest.fetched");

@@ -39,9 +39,9 @@ void *ingest_watch_time(void *ingest);
 /* Sweeps in time. */
 void *ingest_watch_bytes(void *ingest);
 
-/* ingest_file.c: one file, from its URL to its end. An error is of ours: the row is to be
- * given back. */
-FALLIBLE ingest_file(struct ingest *ingest, const struct ingest_row *row, struct err *err);
+/* ingest_file.c: one file, from its URL to its end. After an error the row is to be given back;
+ * what was to blame is counted in it, unless it was we. */
+FALLIBLE ingest_file(struct ingest *ingest, struct ingest_row *inout_row, struct err *err);
 /* How long who takes a row has it for himself. */
 int64_t ingest_file_us(const struct ingest *ingest);
 

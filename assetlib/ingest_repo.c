@@ -29,13 +29,13 @@ FALLIBLE ingest_repo_take(struct db_conn *conn, const struct ingest_claim *claim
         "UPDATE ingest SET holder = $1, due_us = $3, tries = tries + 1 WHERE asset_id ="
         " (SELECT asset_id FROM ingest WHERE due_us <= $2 AND tenant_id NOT IN ($4, $5)"
         " ORDER BY due_us LIMIT 1)"
-        " RETURNING asset_id, tenant_id, url, tries, created_us";
+        " RETURNING asset_id, tenant_id, url, tries, downloads, looks, created_us";
     /* cross-tenant: likewise; several gateways take different ones */
     static const char pg_sql[] =
         "UPDATE ingest SET holder = $1, due_us = $3, tries = tries + 1 WHERE asset_id ="
         " (SELECT i.asset_id FROM ingest AS i WHERE i.due_us <= $2"
-        " AND i.tenant_id NOT IN ($4, $5) ORDER BY i.due_us LIMIT 1 FOR UPDATE SKIP LOCKED) "
-        "RETURNING asset_id, tenant_id, url, tries, created_us";
+        " AND i.tenant_id NOT IN ($4, $5) ORDER BY i.due_us LIMIT 1 FOR UPDATE SKIP LOCKED)"
+        " RETURNING asset_id, tenant_id, url, tries, downloads, looks, created_us";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare2(conn, SQL2(sqlite_sql, pg_sql), &st, err));
@@ -50,7 +50,9 @@ FALLIBLE ingest_repo_take(struct db_conn *conn, const struct ingest_claim *claim
         ret_row->tenant_id = db_get_i64(st, 1);
         db_copy_text(st, 2, ret_row->url, sizeof(ret_row->url));
         ret_row->tries = db_get_i64(st, 3);
-        ret_row->created_us = db_get_i64(st, 4);
+        ret_row->downloads = db_get_i64(st, 4);
+        ret_row->looks = db_get_i64(st, 5);
+        ret_row->created_us = db_get_i64(st, 6);
         *ret_found = true;
         return ERR_OK;
     case DB_DONE:
@@ -86,19 +88,23 @@ FALLIBLE ingest_repo_next(struct db_conn *conn, const struct ingest_skip *skip,
     return err->code;
 }
 
-FALLIBLE ingest_repo_later(struct db_conn *conn, const struct scope *scope, struct str asset_id,
-                           struct str holder, int64_t tries, int64_t due_us, struct err *err)
+FALLIBLE ingest_repo_later(struct db_conn *conn, const struct scope *scope,
+                           const struct ingest_row *row, struct str holder, int64_t due_us,
+                           struct err *err)
 {
-    static const char sql[] = "UPDATE ingest SET due_us = $5 WHERE asset_id = $1"
-                              " AND tenant_id = $2 AND holder = $3 AND tries = $4";
+    static const char sql[] = "UPDATE ingest SET due_us = $5, downloads = $6, looks = $7"
+                              " WHERE asset_id = $1 AND tenant_id = $2 AND holder = $3"
+                              " AND tries = $4";
     CLEANUP(db_done) struct db_stmt *st = NULL;
 
     TRY(db_prepare(conn, sql, &st, err));
-    db_bind_text(st, 1, asset_id);
+    db_bind_text(st, 1, str_from(row->asset_id));
     db_bind_i64(st, 2, scope->tenant_id);
     db_bind_text(st, 3, holder);
-    db_bind_i64(st, 4, tries);
+    db_bind_i64(st, 4, row->tries);
     db_bind_i64(st, 5, due_us);
+    db_bind_i64(st, 6, row->downloads);
+    db_bind_i64(st, 7, row->looks);
     return db_run_one(st, "the file was taken by another gateway, or purged", err);
 }
 

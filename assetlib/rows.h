@@ -124,6 +124,9 @@ struct ingest_row {
     char asset_id[ASSET_ID_MAX + 1];
     char url[ASSET_URL_MAX + 1];
     int64_t tries; /* this one counted */
+    /* Of those before, the ones that its server failed, and that a look at it did not survive.
+     */
+    int64_t downloads, looks;
     int64_t created_us;
 };
 FALLIBLE ingest_repo_insert(struct db_conn *conn, const struct scope *scope,
@@ -144,9 +147,11 @@ FALLIBLE ingest_repo_take(struct db_conn *conn, const struct ingest_claim *claim
 /* When the next one is due; INT64_MAX when there is none. */
 FALLIBLE ingest_repo_next(struct db_conn *conn, const struct ingest_skip *skip,
                           int64_t *ret_due_us, struct err *err);
-/* Gives it back to be taken later. ERR_CONFLICT when another has taken it meanwhile. */
-FALLIBLE ingest_repo_later(struct db_conn *conn, const struct scope *scope, struct str asset_id,
-                           struct str holder, int64_t tries, int64_t due_us, struct err *err);
+/* Gives it back to be taken later, with what it says of downloads and looks. ERR_CONFLICT when
+ * another has taken it meanwhile. */
+FALLIBLE ingest_repo_later(struct db_conn *conn, const struct scope *scope,
+                           const struct ingest_row *row, struct str holder, int64_t due_us,
+                           struct err *err);
 /* It is over. ERR_CONFLICT when another has taken it meanwhile. */
 FALLIBLE ingest_repo_delete(struct db_conn *conn, const struct scope *scope,
                             struct str asset_id, struct str holder, int64_t tries,

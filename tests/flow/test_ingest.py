@@ -151,6 +151,27 @@ def test_slow_hosts_of_one_tenant_leave_threads_to_others(ctx):
     server.close()
 
 
+def test_our_own_failures_take_no_try_from_a_file(ctx):
+    inst = ctx.new(serve=False)
+    probe, broken = (os.path.join(inst.folder, name) for name in ("probe-that-breaks", "broken"))
+    with open(probe, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\ncase "$*" in *" png "*) [ -e {broken} ] && exit 104 ;; esac\nexec "{PROBE}" "$@"\n')
+    os.chmod(probe, 0o700)
+    open(broken, "w", encoding="ascii").close()
+    inst.start_serve({"ingest_retry": "10ms", "probe": probe}, arguments=("--allow-private-network",))
+    server, bad_day = media.Server(), []
+
+    def answer():
+        return bad_day.pop() if bad_day else media.Answer(media.image())
+    asset_id = given(ctx, inst, inst.token, group(ctx, inst, inst.token), server.give("/a.png", answer))
+    wait_for("many tries", lambda: len(server.asked) >= 6, 30)
+    bad_day.append(media.Answer(status=503))
+    wait_for("a bad day of its server", lambda: not bad_day)
+    os.remove(broken)
+    ctx.equal("in the end", ended(inst, inst.token, asset_id)["Status"], "Active")
+    server.close()
+
+
 def test_a_relative_data_directory(ctx):
     inst = ctx.new(serve=False)
     inst.data = os.path.relpath(inst.data)

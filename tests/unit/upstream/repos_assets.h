@@ -541,6 +541,8 @@ static enum err_code step_ingest_repo_take(struct db_conn *conn, struct call *ca
         TELL_TEXT(call->told, &row, asset_id);
         TELL_TEXT(call->told, &row, url);
         TELL(call->told, &row, tries);
+        TELL(call->told, &row, downloads);
+        TELL(call->told, &row, looks);
         TELL(call->told, &row, created_us);
     }
     return ERR_OK;
@@ -564,10 +566,13 @@ static enum err_code step_ingest_repo_later(struct db_conn *conn, struct call *c
 {
     struct asset asset = asset_of(call->at % TEXTS);
     struct scope scope = maker_of(call->at);
+    struct ingest_row row = {.tries = 1 - call->at / TEXTS,
+                             .downloads = number_of(call->at, 1),
+                             .looks = number_of(call->at, 2)};
 
     CASES(2 * TEXTS);
-    return ingest_repo_later(conn, &scope, str_from(asset.id),
-                             text_of(turn_of(call->at % TEXTS), 0), 1 - call->at / TEXTS,
+    memcpy(row.asset_id, asset.id, sizeof(row.asset_id));
+    return ingest_repo_later(conn, &scope, &row, text_of(turn_of(call->at % TEXTS), 0),
                              number_of(call->at, 0), err);
 }
 
