@@ -15,9 +15,10 @@ enum {
     ASSET_ID_MAX = 31,      /* "asset-YYYYMMDDhhmmss-" and 10 */
     ASSET_NAME_POINTS = 64, /* Ark's limits, in code points */
     ASSET_DESCRIPTION_POINTS = 300,
+    ASSET_PROJECT_POINTS = 64, /* Volcengine's limit on a project's name */
     ASSET_NAME_BYTES = ASSET_NAME_POINTS * 4,
     ASSET_DESCRIPTION_BYTES = ASSET_DESCRIPTION_POINTS * 4,
-    ASSET_PROJECT_MAX = 64, /* Volcengine's limit on a project's name */
+    ASSET_PROJECT_BYTES = ASSET_PROJECT_POINTS * 4,
     ASSET_URL_MAX = 8000,   /* as the guard's; signed links are about 600 */
     ASSET_PAGE_MAX = 100,   /* Ark's PageSize */
     ASSET_FILTER_GROUPS_MAX = 100,
@@ -42,7 +43,7 @@ struct asset_group {
     char identity[TOKEN_ID_MAX + 1]; /* who made it */
     char name[ASSET_NAME_BYTES + 1];
     char description[ASSET_DESCRIPTION_BYTES + 1];
-    char project[ASSET_PROJECT_MAX + 1];
+    char project[ASSET_PROJECT_BYTES + 1];
     int64_t created_us;
 };
 
@@ -53,7 +54,7 @@ struct asset {
     enum asset_type type;
     enum asset_status status;
     char name[ASSET_NAME_BYTES + 1];
-    char project[ASSET_PROJECT_MAX + 1];
+    char project[ASSET_PROJECT_BYTES + 1];
     char error_code[ASSET_ERROR_CODE_MAX + 1], error_message[ASSET_ERROR_TEXT_MAX + 1];
     int64_t bytes; /* of the file; while processing, the most that it may have */
     bool has_hash, has_thumbnail;

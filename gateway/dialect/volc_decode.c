@@ -119,7 +119,7 @@ enum err_code volc_decode_group(const struct volc_call *call,
     TRY(read_text(call, "Name", ASSET_NAME_POINTS, &ret_draft->name, err));
     TRY(read_word(call, "GroupType", "AIGC", err));
     TRY(read_text(call, "Description", ASSET_DESCRIPTION_POINTS, &ret_draft->description, err));
-    TRY(read_text(call, "ProjectName", ASSET_PROJECT_MAX / 4, &ret_draft->project, err));
+    TRY(read_text(call, "ProjectName", ASSET_PROJECT_POINTS, &ret_draft->project, err));
     if (ret_draft->project.len == 0)
         ret_draft->project = STR(ASSET_PROJECT_DEFAULT);
     return ERR_OK;
@@ -160,7 +160,7 @@ enum err_code volc_decode_asset(const struct volc_call *call, struct asset_draft
         return err_field(err, "AssetType", "AssetType must be Image, Video or Audio");
     TRY(read_text(call, "Name", ASSET_NAME_POINTS, &ret_draft->name, err));
     TRY(check_moderation(call, err));
-    return read_text(call, "ProjectName", ASSET_PROJECT_MAX / 4, &ret_draft->project, err);
+    return read_text(call, "ProjectName", ASSET_PROJECT_POINTS, &ret_draft->project, err);
 }
 
 /* ---- reads ----------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ enum err_code volc_decode_id(const struct volc_call *call, struct str *ret_id,
                              struct str *ret_project, struct err *err)
 {
     TRY(read_id(call, "Id", ret_id, err));
-    return read_text(call, "ProjectName", ASSET_PROJECT_MAX / 4, ret_project, err);
+    return read_text(call, "ProjectName", ASSET_PROJECT_POINTS, ret_project, err);
 }
 
 static enum err_code read_int(const struct volc_call *call, const char *path, int64_t max,
@@ -318,5 +318,5 @@ enum err_code volc_decode_filter(const struct volc_call *call, bool assets,
     if (ret_filter->name.len == 0)
         ret_filter->name = other;
     TRY(read_order(call, assets, ret_filter, err));
-    return read_text(call, "ProjectName", ASSET_PROJECT_MAX / 4, &ret_filter->project, err);
+    return read_text(call, "ProjectName", ASSET_PROJECT_POINTS, &ret_filter->project, err);
 }

@@ -225,6 +225,11 @@ def test_projects(ctx):
             "ResourceNotFound.Asset")
     refused(ctx, "a group in another", act(inst, token, "GetAssetGroup", {"Id": group_id, "ProjectName": "default"}), 404,
             "ResourceNotFound.AssetGroup")
+    name = "项" * 64
+    long_id = group(ctx, inst, token, ProjectName=name)
+    ctx.equal("64 characters", act(inst, token, "GetAssetGroup", {"Id": long_id}).json["Result"]["ProjectName"], name)
+    refused(ctx, "65", act(inst, token, "CreateAssetGroup", {"Name": "n", "GroupType": "AIGC", "ProjectName": name + "!"}),
+            400, "InvalidParameter")
 
 
 def test_what_is_not_visible_does_not_exist(ctx):

@@ -74,10 +74,10 @@ static void test_long_texts(void)
         enum err_code rc;
     } cases[] = {
         {0, 0, 0, ERR_OK},
-        {ASSET_NAME_BYTES, ASSET_DESCRIPTION_BYTES, ASSET_PROJECT_MAX, ERR_OK},
+        {ASSET_NAME_BYTES, ASSET_DESCRIPTION_BYTES, ASSET_PROJECT_BYTES, ERR_OK},
         {ASSET_NAME_BYTES + 1, 0, 0, ERR_INTERNAL},
         {0, ASSET_DESCRIPTION_BYTES + 1, 0, ERR_INTERNAL},
-        {0, 0, ASSET_PROJECT_MAX + 1, ERR_INTERNAL},
+        {0, 0, ASSET_PROJECT_BYTES + 1, ERR_INTERNAL},
     };
     char text[ASSET_DESCRIPTION_BYTES + 1];
     struct shelf shelf = {0};
