@@ -112,6 +112,9 @@ void str_copy_cut(char *dst, size_t size, struct str text);
 void str_hex(char *dst, const void *bytes, size_t len);
 /* Reads 2 * len hex digits; false on any other text. */
 bool str_unhex(struct str hex, void *dst, size_t len);
+/* A name or value of a query, %XX and "+" decoded, into dst, which has text.len bytes; false on
+ * another use of "%", or a NUL. */
+bool str_unquery(struct str text, char *dst, size_t *ret_len);
 
 /* buf.c ---------------------------------------------------------------- */
 

@@ -192,3 +192,25 @@ bool str_unhex(struct str hex, void *dst, size_t len)
     }
     return true;
 }
+
+bool str_unquery(struct str text, char *dst, size_t *ret_len)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (c == '+') {
+            c = ' ';
+        } else if (c == '%') {
+            if (text.len - i < 3 || !str_unhex((struct str){text.ptr + i + 1, 2}, &c, 1))
+                return false;
+            i += 2;
+        }
+        if (c == '\0')
+            return false;
+        dst[len++] = c;
+    }
+    *ret_len = len;
+    return true;
+}

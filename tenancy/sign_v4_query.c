@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum err_code malformed(struct err *err)
-{
-    return err_set(err, ERR_AUTHORIZATION, "the query is not well encoded");
-}
-
 static enum err_code no_room(struct err *err)
 {
     return err_detail(err, ERR_BUSY, "no memory for a signed query");
@@ -22,29 +17,16 @@ static bool is_unreserved(char c)
            c == '-' || c == '_' || c == '.' || c == '~';
 }
 
-/* A NUL is refused, as by who reads the parameters later. */
 static enum err_code decode(struct str raw, struct arena *arena, struct str *ret_text,
                             struct err *err)
 {
     char *text = arena_alloc(arena, raw.len + 1);
-    size_t len = 0;
+    size_t len;
 
     if (text == NULL)
         return no_room(err);
-    for (size_t i = 0; i < raw.len; i++) {
-        char c = raw.ptr[i];
-
-        if (c == '%') {
-            if (raw.len - i < 3 || !str_unhex((struct str){raw.ptr + i + 1, 2}, &c, 1))
-                return malformed(err);
-            i += 2;
-        } else if (c == '+') {
-            c = ' ';
-        }
-        if (c == '\0')
-            return malformed(err);
-        text[len++] = c;
-    }
+    if (!str_unquery(raw, text, &len))
+        return err_set(err, ERR_AUTHORIZATION, "the query is not well encoded");
     *ret_text = (struct str){text, len};
     return ERR_OK;
 }

@@ -38,43 +38,6 @@ static bool is_client_id(struct str text)
     return text.len > 0 && text.len <= CLIENT_ID_MAX;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-/* Decodes text into dst (text.len bytes are enough); false on a malformed escape
- * or a NUL. */
-static bool decode(struct str text, char *dst, size_t *ret_len)
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-
-        if (c == '+') {
-            c = ' ';
-        } else if (c == '%') {
-            int high = i + 2 < text.len ? hex_value(text.ptr[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_value(text.ptr[i + 2]) : -1;
-
-            if (high < 0 || low < 0 || (high == 0 && low == 0))
-                return false;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        dst[len++] = c;
-    }
-    *ret_len = len;
-    return true;
-}
-
 /* Cuts the next "name=value" off the query. */
 static struct str next_pair(struct str *rest, struct str *ret_value)
 {
@@ -101,7 +64,7 @@ static FALLIBLE decode_value(struct request *rq, const char *name, struct str ra
 
     if (text == NULL)
         return err_detail(err, ERR_BUSY, "no memory for a query parameter");
-    if (!decode(raw, text, &len))
+    if (!str_unquery(raw, text, &len))
         return err_field(err, name, "the query parameter %s is not well encoded", name);
     *ret_value = (struct str){text, len};
     return ERR_OK;

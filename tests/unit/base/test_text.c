@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Code points and control characters of texts, and which texts are the same one without
- * case; every code point there is, once. */
+ * case; every code point there is, once. What a query's names and values are. */
 #include "base/base.h"
 
 #include "tests/lib/check.h"
@@ -189,5 +189,43 @@ static void test_every_point(void)
     CHECK_TRUE("folded at all", changed > 1400);
 }
 
+static void test_queries(void)
+{
+    static const struct {
+        struct str text;
+        const char *decoded; /* NULL: malformed */
+    } cases[] = {
+        {STR(""), ""},         {STR("a+b%20c"), "a b c"}, {STR("%e4%BD%a0"), "\xe4\xbd\xa0"},
+        {STR("%2B%25"), "+%"}, {STR("%"), NULL},          {STR("%4"), NULL},
+        {STR("%4g"), NULL},    {STR("%g4"), NULL},        {STR("a%00"), NULL},
+        {STR("%%41"), NULL},   {STR("a\0b"), NULL},       {STR("100%2"), NULL},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct str text = copy_exact(cases[i].text);
+        char *decoded = malloc(text.len + 1);
+        size_t len = 0;
+        bool good = decoded != NULL && str_unquery(text, decoded, &len);
+
+        CHECK_INT(cases[i].text.ptr, good, cases[i].decoded != NULL);
+        if (good)
+            CHECK_TRUE(cases[i].text.ptr, str_is((struct str){decoded, len}, cases[i].decoded));
+        free(decoded);
+        free((char *)(uintptr_t)text.ptr);
+    }
+}
+
+static void test_small_letters(void)
+{
+    struct arena arena;
+
+    arena_init(&arena, 1 << 12);
+    CHECK_TEXT("ASCII alone", arena_dup_lower(&arena, STR("Asset-AZaz09@[`{\xc3\x84")),
+               "asset-azaz09@[`{\xc3\x84");
+    CHECK_TEXT("nothing", arena_dup_lower(&arena, STR("")), "");
+    arena_fini(&arena);
+}
+
 CHECK_MAIN(CHECK_TEST(test_points), CHECK_TEST(test_fold), CHECK_TEST(test_fold_appends),
-           CHECK_TEST(test_every_point))
+           CHECK_TEST(test_every_point), CHECK_TEST(test_queries),
+           CHECK_TEST(test_small_letters))
