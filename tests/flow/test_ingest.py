@@ -34,6 +34,14 @@ def given(ctx, inst, token, group_id, url, kind="Image"):
     return asset(ctx, inst, token, group_id, URL=url, AssetType=kind)
 
 
+def image_after(event):
+    """What a host gives that says nothing until then."""
+    def answer():
+        event.wait()
+        return media.Answer(media.image())
+    return answer
+
+
 def failed(ctx, what, shown, code, *words):
     ctx.equal(f"{what}: status", shown["Status"], "Failed")
     error = shown.get("Error", {})
@@ -134,11 +142,7 @@ def test_slow_hosts_of_one_tenant_leave_threads_to_others(ctx):
     other = inst.add_tenant("other")
     group_id, others_id = group(ctx, inst, token), group(ctx, inst, other)
     go_on = threading.Event()
-
-    def late():
-        go_on.wait()
-        return media.Answer(media.image())
-
+    late = image_after(go_on)
     slow = [given(ctx, inst, token, group_id, server.give(f"/{n}.png", late)) for n in range(4)]
     wait_for("its share is under way", lambda: len(server.asked) >= 2)
     quick = given(ctx, inst, other, others_id, server.give("/quick.png", media.image()))
@@ -188,11 +192,7 @@ def test_retries_do_not_wait_for_slow_hosts(ctx):
     other = inst.add_tenant("other")
     group_id, others_id = group(ctx, inst, token), group(ctx, inst, other)
     go_on = threading.Event()
-
-    def late():
-        go_on.wait()
-        return media.Answer(media.image())
-
+    late = image_after(go_on)
     slow = [given(ctx, inst, token, group_id, server.give(f"/{n}.png", late)) for n in range(2)]
     wait_for("they are under way", lambda: len(server.asked) >= 2)
     for n in range(4):
