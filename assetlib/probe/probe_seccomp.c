@@ -8,6 +8,7 @@
 #include "base/base.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -20,10 +21,10 @@
 
 #if defined(__x86_64__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
+#elif defined(__AARCH64EL__)
 #define ARCHITECTURE AUDIT_ARCH_AARCH64
 #else
-#error "arkgate-probe knows the system calls of x86_64 and aarch64"
+#error "arkgate-probe knows the system calls of x86_64 and of little-endian aarch64"
 #endif
 
 /* The last call of Linux 6.1, for both architectures: their numbers are one since 424.
@@ -35,13 +36,15 @@ static const int refused[] = {
     /* other machines and processes, by sockets */
     SYS_socket, SYS_socketpair, SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4,
     SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg,
+    /* other processes: their birth, their memory, their descriptors, their lives */
+    SYS_clone,
 #if defined(__x86_64__)
     SYS_fork, SYS_vfork,
 #endif
-    /* other processes: their memory, their descriptors, their lives */
     SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_process_madvise,
     SYS_process_mrelease, SYS_kcmp, SYS_pidfd_open, SYS_pidfd_getfd, SYS_pidfd_send_signal,
-    SYS_kill, SYS_tkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_setpriority,
+    SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_fcntl,
+    SYS_prlimit64, SYS_setpriority,
     SYS_ioprio_set, SYS_sched_setaffinity, SYS_sched_setattr, SYS_sched_setparam,
     SYS_sched_setscheduler, SYS_migrate_pages, SYS_move_pages, SYS_setpgid, SYS_setsid,
     /* what outlives the process */
@@ -72,8 +75,16 @@ static const int refused[] = {
 };
 /* clang-format on */
 
+/* A refused call passes all the same when these bits of an argument are so. The filter
+ * looks at the argument's lower half, and so does the kernel in each of these calls. */
+struct exception {
+    int call;
+    unsigned argument;
+    uint32_t bits, are;
+};
+
 struct program {
-    struct sock_filter items[2 * COUNT_OF(refused) + 32];
+    struct sock_filter items[BPF_MAXINSNS]; /* no kernel takes more */
     unsigned short len;
 };
 
@@ -99,19 +110,35 @@ static void unless(struct program *program, uint16_t compare, uint32_t with, uin
     put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | compare | BPF_K, with, 0, skip));
 }
 
-/* The call is allowed when its first argument (the lower half, which is all that the
- * kernel looks at in these) compares so, and else refused. */
-static void allow_if(struct program *program, int call, uint16_t compare, uint32_t with)
+static void allow(struct program *program, const struct exception *that)
 {
-    unless(program, BPF_JEQ, (uint32_t)call, 4);
-    load(program, offsetof(struct seccomp_data, args[0]));
-    unless(program, compare, with, 1);
+    load(program, offsetof(struct seccomp_data, nr));
+    unless(program, BPF_JEQ, (uint32_t)that->call, 4);
+    load(program, offsetof(struct seccomp_data, args) + that->argument * sizeof(uint64_t));
+    put(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, that->bits));
+    unless(program, BPF_JEQ, that->are, 1);
     answer(program, SECCOMP_RET_ALLOW);
-    answer(program, SECCOMP_RET_ERRNO | EPERM);
 }
 
 static void fill(struct program *program)
 {
+    const uint32_t all = UINT32_MAX;
+    const struct exception exceptions[] = {
+        /* threads */
+        {SYS_clone, 0, CLONE_THREAD, CLONE_THREAD},
+        /* abort signals itself, and limits are asked for as those of process 0. The tool
+         * keeps this process's number. */
+        {SYS_tgkill, 0, all, (uint32_t)getpid()},
+        {SYS_prlimit64, 0, all, 0},
+        /* F_SETOWN and F_SETSIG would have the kernel signal others. */
+        {SYS_fcntl, 1, all, F_DUPFD},
+        {SYS_fcntl, 1, all, F_DUPFD_CLOEXEC},
+        {SYS_fcntl, 1, all, F_GETFD},
+        {SYS_fcntl, 1, all, F_SETFD},
+        {SYS_fcntl, 1, all, F_GETFL},
+        {SYS_fcntl, 1, all, F_SETFL},
+    };
+
     load(program, offsetof(struct seccomp_data, arch));
     put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0));
     answer(program, SECCOMP_RET_KILL_PROCESS);
@@ -122,15 +149,13 @@ static void fill(struct program *program)
     /* The C library falls back to clone, whose flags a filter can see. */
     unless(program, BPF_JEQ, SYS_clone3, 1);
     answer(program, SECCOMP_RET_ERRNO | ENOSYS);
+    for (size_t i = 0; i < COUNT_OF(exceptions); i++)
+        allow(program, &exceptions[i]);
+    load(program, offsetof(struct seccomp_data, nr));
     for (size_t i = 0; i < COUNT_OF(refused); i++) {
         unless(program, BPF_JEQ, (uint32_t)refused[i], 1);
         answer(program, SECCOMP_RET_ERRNO | EPERM);
     }
-    allow_if(program, SYS_clone, BPF_JSET, CLONE_THREAD);
-    /* abort signals itself, and limits are asked for as those of process 0. The tool keeps
-     * this process's number. */
-    allow_if(program, SYS_tgkill, BPF_JEQ, (uint32_t)getpid());
-    allow_if(program, SYS_prlimit64, BPF_JEQ, 0);
     answer(program, SECCOMP_RET_ALLOW);
 }
 

@@ -72,13 +72,30 @@ static bool try_signal(void)
     return kill(getppid(), 0) == 0;
 }
 
+/* By the kernel, once there is something to read: it can be told whom, and to kill. */
+static bool try_owner(void)
+{
+    int ends[2];
+
+    if (pipe(ends) != 0)
+        return false;
+    bool possible = fcntl(ends[0], F_SETOWN, getppid()) == 0;
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return possible;
+}
+
 static const struct {
     const char *what;
     bool (*possible)(void);
 } tries[] = {
-    {"network", try_network},         {"reading other files", try_read},
-    {"creating a file", try_create},  {"changing a file", try_change},
-    {"starting a process", try_fork}, {"signalling others", try_signal},
+    {"network", try_network},
+    {"reading other files", try_read},
+    {"creating a file", try_create},
+    {"changing a file", try_change},
+    {"starting a process", try_fork},
+    {"signalling others", try_signal},
+    {"having others signalled", try_owner},
 };
 
 int probe_selftest_run(void)
