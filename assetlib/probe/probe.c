@@ -95,9 +95,10 @@ static int open_file(const char *path)
     return -1;
 }
 
-static bool lock(const struct task *task, const char *program, int file_fd)
+static bool lock(const struct task *task, const struct probe_command *command, int file_fd)
 {
-    return !task->sandbox || (probe_landlock_enter(program, file_fd) && probe_seccomp_enter());
+    return !task->sandbox || (probe_landlock_enter(command->program, file_fd) &&
+                              probe_seccomp_enter(command->opens_stdout));
 }
 
 /* Returns only when the tool cannot be started. */
@@ -107,7 +108,7 @@ static int become(const struct task *task, struct probe_command *command, int fi
     static const char *const environment[] = {"LC_ALL=C", "MALLOC_ARENA_MAX=1", NULL};
 
     if (access(command->program, X_OK) == 0) {
-        if (!lock(task, command->program, file_fd))
+        if (!lock(task, command, file_fd))
             return PROBE_EXIT_SANDBOX;
         (void)execve(command->program, (char *const *)(uintptr_t)command->args,
                      (char *const *)(uintptr_t)environment);
@@ -118,13 +119,16 @@ static int become(const struct task *task, struct probe_command *command, int fi
 
 static int self_test(const struct task *task)
 {
+    /* What holds in the weakest lock holds in all. */
+    const struct probe_command weakest = {.opens_stdout = true};
+
     for (const char *const *program = probe_tools_programs; *program != NULL; program++) {
         if (access(*program, X_OK) != 0) {
             (void)fprintf(stderr, "cannot run %s: %s\n", *program, strerror(errno));
             return PROBE_EXIT_TOOL;
         }
     }
-    return lock(task, NULL, -1) ? probe_selftest_run() : PROBE_EXIT_SANDBOX;
+    return lock(task, &weakest, -1) ? probe_selftest_run() : PROBE_EXIT_SANDBOX;
 }
 
 static int look(const struct task *task)
@@ -143,7 +147,7 @@ static int look(const struct task *task)
         return PROBE_EXIT_FILE;
     if (command.program != NULL)
         return become(task, &command, file_fd);
-    if (!lock(task, NULL, -1))
+    if (!lock(task, &command, -1))
         return PROBE_EXIT_SANDBOX;
     return probe_image_print(task->format, file_fd);
 }

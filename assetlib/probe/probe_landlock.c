@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which files a tool can open: Landlock, by its bare system calls, since the C library has
- * none for them. What it does not rule (modes, owners, times) is the other filter's:
- * probe_seccomp.c. */
+ * none for them. What it does not rule (modes, owners, times, before version 3 what is cut) is
+ * the other filter's: probe_seccomp.c. */
 #include "assetlib/probe/probe_private.h"
 
 #include "base/base.h"

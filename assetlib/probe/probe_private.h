@@ -62,14 +62,17 @@ bool probe_landlock_enter(const char *program, int file_fd);
 
 /* probe_seccomp.c ------------------------------------------------------ */
 
-/* From now on the process has no sockets, no children and no say over others. False,
- * with the reason on stderr, when the kernel has no filters. */
-bool probe_seccomp_enter(void);
+/* From now on the process has no sockets, no children and no say over others, and can open
+ * files for reading alone; with opens_stdout also for writing, as fopen does, where only
+ * Landlock tells other files from stdout. False, with the reason on stderr, when the kernel
+ * has no filters. */
+bool probe_seccomp_enter(bool opens_stdout);
 
 /* probe_tools.c -------------------------------------------------------- */
 
 struct probe_command {
     const char *program;  /* NULL: none, this program reads the header itself */
+    bool opens_stdout;    /* it writes to a file by name only */
     const char *args[48]; /* ends with NULL; the longest has 36 */
     size_t count;
     char url[4096 + 8]; /* PATH_MAX, and "file:" */

@@ -31,6 +31,10 @@
  * On x86_64 the calls of the x32 ABI are above it as well. */
 enum { YOUNGEST = 450 };
 
+/* Their flags are where a filter cannot see them. The C library falls back to clone and
+ * openat. */
+static const int unseen[] = {SYS_clone3, SYS_openat2};
+
 /* clang-format off */
 static const int refused[] = {
     /* other machines and processes, by sockets */
@@ -44,20 +48,21 @@ static const int refused[] = {
     SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_process_madvise,
     SYS_process_mrelease, SYS_kcmp, SYS_pidfd_open, SYS_pidfd_getfd, SYS_pidfd_send_signal,
     SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_fcntl,
-    SYS_prlimit64, SYS_setpriority,
-    SYS_ioprio_set, SYS_sched_setaffinity, SYS_sched_setattr, SYS_sched_setparam,
-    SYS_sched_setscheduler, SYS_migrate_pages, SYS_move_pages, SYS_setpgid, SYS_setsid,
+    SYS_prlimit64, SYS_setpriority, SYS_ioprio_set, SYS_sched_setaffinity, SYS_sched_setattr,
+    SYS_sched_setparam, SYS_sched_setscheduler, SYS_migrate_pages, SYS_move_pages, SYS_setpgid,
+    SYS_setsid,
     /* what outlives the process */
     SYS_shmget, SYS_shmat, SYS_shmctl, SYS_shmdt, SYS_msgget, SYS_msgsnd, SYS_msgrcv,
     SYS_msgctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_semctl, SYS_mq_open, SYS_mq_unlink,
     SYS_add_key, SYS_request_key, SYS_keyctl,
-    /* files: what Landlock leaves open */
-    SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_fchownat, SYS_utimensat, SYS_truncate,
-    SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr,
-    SYS_fremovexattr, SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_fanotify_init,
-    SYS_fanotify_mark, SYS_inotify_add_watch,
+    /* files: what Landlock leaves open, of some versions or all */
+    SYS_openat, SYS_truncate, SYS_ftruncate, SYS_fchmod, SYS_fchmodat, SYS_fchown,
+    SYS_fchownat, SYS_utimensat, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr,
+    SYS_lremovexattr, SYS_fremovexattr, SYS_name_to_handle_at, SYS_open_by_handle_at,
+    SYS_fanotify_init, SYS_fanotify_mark, SYS_inotify_add_watch,
 #if defined(__x86_64__)
-    SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes, SYS_futimesat,
+    SYS_open, SYS_creat, SYS_chmod, SYS_chown, SYS_lchown, SYS_utime, SYS_utimes,
+    SYS_futimesat,
 #endif
     /* the system */
     SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_move_mount, SYS_open_tree, SYS_fsopen,
@@ -120,10 +125,17 @@ static void allow(struct program *program, const struct exception *that)
     answer(program, SECCOMP_RET_ALLOW);
 }
 
-static void fill(struct program *program)
+static void fill(struct program *program, bool opens_stdout)
 {
-    const uint32_t all = UINT32_MAX;
+    const uint32_t all = UINT32_MAX, how = O_ACCMODE | O_CREAT | O_TRUNC;
     const struct exception exceptions[] = {
+        /* Nothing is opened to be written but stdout, as fopen does. Any other file Landlock
+         * refuses then: that right it has had from its first version. */
+        {SYS_openat, 2, how, opens_stdout ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY},
+        {SYS_openat, 2, how, O_RDONLY},
+#if defined(__x86_64__)
+        {SYS_open, 1, how, O_RDONLY},
+#endif
         /* threads */
         {SYS_clone, 0, CLONE_THREAD, CLONE_THREAD},
         /* abort signals itself, and limits are asked for as those of process 0. The tool
@@ -146,9 +158,10 @@ static void fill(struct program *program)
     load(program, offsetof(struct seccomp_data, nr));
     unless(program, BPF_JGT, YOUNGEST, 1);
     answer(program, SECCOMP_RET_ERRNO | ENOSYS);
-    /* The C library falls back to clone, whose flags a filter can see. */
-    unless(program, BPF_JEQ, SYS_clone3, 1);
-    answer(program, SECCOMP_RET_ERRNO | ENOSYS);
+    for (size_t i = 0; i < COUNT_OF(unseen); i++) {
+        unless(program, BPF_JEQ, (uint32_t)unseen[i], 1);
+        answer(program, SECCOMP_RET_ERRNO | ENOSYS);
+    }
     for (size_t i = 0; i < COUNT_OF(exceptions); i++)
         allow(program, &exceptions[i]);
     load(program, offsetof(struct seccomp_data, nr));
@@ -159,12 +172,12 @@ static void fill(struct program *program)
     answer(program, SECCOMP_RET_ALLOW);
 }
 
-bool probe_seccomp_enter(void)
+bool probe_seccomp_enter(bool opens_stdout)
 {
     struct program program = {.len = 0};
     struct sock_fprog filter = {.filter = program.items};
 
-    fill(&program);
+    fill(&program, opens_stdout);
     filter.len = program.len;
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0)
         return true;

@@ -121,6 +121,7 @@ static void make_heif(struct probe_command *command, const char *path)
 {
     (void)snprintf(command->text, sizeof(command->text), "%d", PROBE_SIDE_MAX);
     command->program = heif_thumbnailer;
+    command->opens_stdout = true;
     ADD(command, "heif-thumbnailer", "-p", "-s", command->text, path, "/proc/self/fd/1");
 }
 

@@ -151,13 +151,10 @@ static void sandbox(void)
  * its refusal would mean nothing. */
 static void self_test(void)
 {
-    static const char *const things[] = {"network",
-                                         "reading other files",
-                                         "creating a file",
-                                         "changing a file",
-                                         "starting a process",
-                                         "signalling others",
-                                         "having others signalled"};
+    static const char *const things[] = {"network",           "reading other files",
+                                         "creating a file",   "emptying a file",
+                                         "changing a file",   "starting a process",
+                                         "signalling others", "having others signalled"};
     char line[512];
 
     files_begin();

@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -19,16 +21,22 @@
 
 /* The kernel cuts most arguments to 32 bits, and no longer one may get past the filter. */
 #define LONG(argument) ((long)(argument) | 1L << 40)
+/* How the C library opens a file to be written. */
+#define WRITTEN (O_WRONLY | O_CREAT | O_TRUNC)
 
 /* Each is possible without the filter, or its refusal would mean nothing. */
-static void check_calls(bool filtered)
+static void check_calls(bool filtered, bool opens_stdout)
 {
     struct f_owner_ex owner = {F_OWNER_PID, getppid()};
     struct rlimit limit;
-    int ends[2];
+    struct open_how how = {.flags = O_RDONLY};
+    int ends[2], file = memfd_create("file", 0);
+    char name[32];
+    long path = (long)(uintptr_t)name;
 
-    if (pipe(ends) != 0)
+    if (pipe(ends) != 0 || file < 0)
         exit(2);
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
 
     const struct {
         const char *what;
@@ -53,9 +61,32 @@ static void check_calls(bool filtered)
         {"set those", SYS_fcntl, {ends[0], F_SETFD, FD_CLOEXEC}, 0},
         {"one more", SYS_fcntl, {ends[0], F_DUPFD, 0}, 0},
         {"and one", SYS_fcntl, {ends[0], F_DUPFD_CLOEXEC, 0}, 0},
+
+        {"read", SYS_openat, {AT_FDCWD, path, O_RDONLY}, 0},
+        {"read, long", SYS_openat, {AT_FDCWD, path, LONG(O_RDONLY | O_CLOEXEC)}, 0},
+        {"read and empty", SYS_openat, {AT_FDCWD, path, O_TRUNC}, EPERM},
+        {"the same, long", SYS_openat, {AT_FDCWD, path, LONG(O_TRUNC)}, EPERM},
+        {"neither read nor write", SYS_openat, {AT_FDCWD, path, O_ACCMODE}, EPERM},
+        {"but empty", SYS_openat, {AT_FDCWD, path, O_ACCMODE | O_TRUNC}, EPERM},
+        {"create", SYS_openat, {AT_FDCWD, path, O_CREAT}, EPERM},
+        {"write", SYS_openat, {AT_FDCWD, path, O_WRONLY}, EPERM},
+        {"read and write", SYS_openat, {AT_FDCWD, path, O_RDWR}, EPERM},
+        {"both, and empty", SYS_openat, {AT_FDCWD, path, O_RDWR | O_CREAT | O_TRUNC}, EPERM},
+        {"write as stdout", SYS_openat, {AT_FDCWD, path, WRITTEN}, opens_stdout ? 0 : EPERM},
+        {"by a struct", SYS_openat2, {AT_FDCWD, path, (long)&how, sizeof(how)}, ENOSYS},
+        {"cut", SYS_truncate, {path, 0}, EPERM},
+        {"cut what is open", SYS_ftruncate, {file, 0}, EPERM},
+#if defined(__x86_64__)
+        {"read as of old", SYS_open, {path, O_RDONLY}, 0},
+        {"and empty", SYS_open, {path, O_TRUNC}, EPERM},
+        {"neither, as of old", SYS_open, {path, O_ACCMODE | O_TRUNC}, EPERM},
+        {"write, as of old", SYS_open, {path, WRITTEN}, EPERM},
+        {"create, as of old", SYS_creat, {path, 0600}, EPERM},
+#endif
     };
 
-    if (filtered && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !probe_seccomp_enter()))
+    if (filtered &&
+        (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !probe_seccomp_enter(opens_stdout)))
         exit(2);
     for (size_t i = 0; i < COUNT_OF(calls); i++) {
         const long *args = calls[i].args;
@@ -66,13 +97,13 @@ static void check_calls(bool filtered)
 }
 
 /* In a child: there is no way out of a filter. */
-static void check_child(const char *what, bool filtered)
+static void check_child(const char *what, bool filtered, bool opens_stdout)
 {
     int status = -1;
     pid_t child = fork();
 
     if (child == 0) {
-        check_calls(filtered);
+        check_calls(filtered, opens_stdout);
         _exit(check_failures != 0);
     }
     CHECK_TRUE(what, child > 0 && waitpid(child, &status, 0) == child);
@@ -81,12 +112,13 @@ static void check_child(const char *what, bool filtered)
 
 static void without_filter(void)
 {
-    check_child("without", false);
+    check_child("without", false, false);
 }
 
 static void with_filter(void)
 {
-    check_child("with", true);
+    check_child("with", true, false);
+    check_child("but stdout", true, true);
 }
 
 CHECK_MAIN(CHECK_TEST(without_filter), CHECK_TEST(with_filter))
