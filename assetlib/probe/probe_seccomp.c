@@ -75,8 +75,8 @@ static const int refused[] = {
     SYS_iopl, SYS_ioperm, SYS_modify_ldt,
 #endif
     /* parts of the kernel that are attacked most */
-    SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter,
-    SYS_io_uring_register, SYS_io_setup, SYS_io_submit, SYS_vmsplice,
+    SYS_ioctl, SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_io_uring_setup,
+    SYS_io_uring_enter, SYS_io_uring_register, SYS_io_setup, SYS_io_submit, SYS_vmsplice,
 };
 /* clang-format on */
 

@@ -10,11 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,11 +33,11 @@ static void check_calls(bool filtered, bool opens_stdout)
     struct f_owner_ex owner = {F_OWNER_PID, getppid()};
     struct rlimit limit;
     struct open_how how = {.flags = O_RDONLY};
-    int ends[2], file = memfd_create("file", 0);
+    int count, ends[2], file = memfd_create("file", 0), talk = socket(AF_UNIX, SOCK_STREAM, 0);
     char name[32];
     long path = (long)(uintptr_t)name;
 
-    if (pipe(ends) != 0 || file < 0)
+    if (pipe(ends) != 0 || file < 0 || talk < 0)
         exit(2);
     (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
 
@@ -54,6 +57,9 @@ static void check_calls(bool filtered, bool opens_stdout)
         {"the same, by kind", SYS_fcntl, {ends[0], F_SETOWN_EX, (long)&owner}, EPERM},
         {"with which signal", SYS_fcntl, {ends[0], F_SETSIG, SIGKILL}, EPERM},
         {"who is told of leases", SYS_fcntl, {ends[0], F_GETLEASE}, EPERM},
+        {"whom a socket signals", SYS_ioctl, {talk, FIOSETOWN, (long)&owner.pid}, EPERM},
+        {"the same, by BSD's name", SYS_ioctl, {talk, SIOCSPGRP, (long)&owner.pid}, EPERM},
+        {"what a pipe holds", SYS_ioctl, {ends[0], FIONREAD, (long)&count}, EPERM},
         {"flags", SYS_fcntl, {ends[0], F_GETFL}, 0},
         {"flags, long", SYS_fcntl, {ends[0], LONG(F_GETFL)}, 0},
         {"set flags", SYS_fcntl, {ends[0], F_SETFL, O_NONBLOCK}, 0},
