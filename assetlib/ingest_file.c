@@ -9,9 +9,8 @@
 
 enum {
     MARGIN_US = 30 * 1000 * 1000, /* for the database and the disk, beside fetch and look */
-    LOOKS_MAX = 30,               /* four minutes of tries */
-    TOOLS = 3,                    /* runs of arkgate-probe that a file may take (media.h) */
-    TOOL_US = 10 * 1000 * 1000
+    LOOKS_MAX = 30,               /* tries: four minutes, a quarter of an hour of late ones */
+    TOOLS = 3                     /* runs of arkgate-probe that a file may take (media.h) */
 };
 
 /* A file on its way. */
@@ -35,8 +34,8 @@ int64_t ingest_file_us(const struct ingest *ingest)
 {
     int64_t tool_us = ingest->options.media.deadline_us;
 
-    return ingest->options.settings.fetch_us + TOOLS * (tool_us > 0 ? tool_us : TOOL_US) +
-           MARGIN_US;
+    return ingest->options.settings.fetch_us +
+           TOOLS * (tool_us > 0 ? tool_us : MEDIA_DEADLINE_US) + MARGIN_US;
 }
 
 static void fail(struct fetching *fetching, const char *code, const char *message)
@@ -173,11 +172,12 @@ static enum err_code look(struct fetching *fetching, struct err *err)
     enum err_code code = media_check(
         &options->media, path, (enum media_type)fetching->asset.type, &fetching->looked, err);
 
-    /* Killed again and again: not the gateway's bad day, but a file that asks for too much. */
+    /* Killed again and again: not the gateway's bad day, but a file that asks for too much, or
+     * that hangs. */
     fetching->row->looks += code == ERR_UNAVAILABLE;
     if (code == ERR_UNAVAILABLE && fetching->row->looks >= LOOKS_MAX) {
         fail(fetching, "InvalidParameter.FormatUnsupported",
-             "the file cannot be decoded with the memory that there is");
+             "the file cannot be decoded with the memory and the time that there are");
         return ERR_OK;
     }
     TRY(code);

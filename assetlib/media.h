@@ -65,13 +65,16 @@ void rules_unsupported(struct media_verdict *ret_verdict, const char *fmt, ...)
 
 enum {
     /* A picture of 512 pixels is 20 kB, at worst 1 MiB: noise, and as a PNG. */
-    MEDIA_THUMBNAIL_MAX = 2 << 20
+    MEDIA_THUMBNAIL_MAX = 2 << 20,
+    /* Of one tool: twice its limit of computing time, so that this limit ends a slow file on
+     * all but the busiest machines, and the deadline what does not even compute. */
+    MEDIA_DEADLINE_US = 20 * 1000 * 1000
 };
 
 struct media_options {
     const char *probe;               /* absolute path of arkgate-probe; borrowed */
     bool sandbox_off;                /* the operator's wish; limits hold all the same */
-    int64_t deadline_us;             /* of one tool; a file takes up to three. 0: 10 s */
+    int64_t deadline_us;             /* of one tool; a file takes up to three. 0: the above */
     int cpu_s, memory_mb;            /* lower limits than arkgate-probe's own; 0: its own */
     const struct media_rules *rules; /* borrowed; NULL: rules_default */
 };
@@ -87,10 +90,11 @@ struct media_result {
 /* Accepts a zeroed struct. */
 void media_result_fini(struct media_result *result);
 /* Judges a plain file by its content and never by its name. Blocks for three times the
- * deadline at most, usually for half a second. A file that is broken, hangs its decoder or
- * crashes it is a verdict. An error says nothing of the file: ERR_CONFIG: arkgate-probe, a
- * tool or what the sandbox needs is missing; ERR_UNAVAILABLE: no process or memory for it
- * at present; ERR_IO: the file cannot be read. The caller frees the result either way. */
+ * deadline at most, usually for half a second. A file that is broken, keeps its decoder
+ * computing or crashes it is a verdict. An error says nothing of the file: ERR_CONFIG:
+ * arkgate-probe, a tool or what the sandbox needs is missing; ERR_UNAVAILABLE: no process,
+ * memory or computing time for it at present; ERR_IO: the file cannot be read. The caller frees
+ * the result either way. */
 FALLIBLE media_check(const struct media_options *options, const char *path,
                      enum media_type type, struct media_result *ret_result, struct err *err);
 /* Whether this machine can look at files: the tools are installed and the sandbox refuses

@@ -39,7 +39,7 @@ enum media_end {
     MEDIA_END_GOOD,
     MEDIA_END_REFUSED, /* the tool made nothing of the file */
     MEDIA_END_CRASHED, /* a signal ended it */
-    MEDIA_END_LATE,    /* it was killed at the deadline, or used up its time */
+    MEDIA_END_LATE,    /* it computed for too long */
     MEDIA_END_LONG     /* it was killed when it wrote more than out takes */
 };
 

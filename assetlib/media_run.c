@@ -18,9 +18,8 @@
 #include <unistd.h>
 
 enum {
-    DEADLINE_US = 10 * 1000000, /* the largest file takes two seconds, on a busy machine ten */
-    SAID_KEPT = 4096,           /* of stderr; the rest is read and dropped */
-    AT_A_TIME = 65536           /* a pipe's capacity */
+    SAID_KEPT = 4096, /* of stderr; the rest is read and dropped */
+    AT_A_TIME = 65536 /* a pipe's capacity */
 };
 
 /* The process and our ends of its pipes; -1: closed. */
@@ -248,8 +247,9 @@ static enum err_code judge_exit(int status, const char *said, struct err *err)
     }
 }
 
-/* The kernel kills at the limit of computing time. Who else does is not the file's fault:
- * mostly the kernel too, when the machine is out of memory. */
+/* The kernel kills at the limit of computing time. Of what had computed little, the end is not
+ * the file's fault, whoever brought it about: we do when the machine was too busy or stood
+ * still until the deadline, the kernel when it is out of memory. */
 static enum err_code judge_kill(const struct media_options *options, const struct child *child,
                                 struct media_answer *answer, struct err *err)
 {
@@ -257,8 +257,9 @@ static enum err_code judge_kill(const struct media_options *options, const struc
 
     /* It counts in ticks, so that on a busy machine a quarter may be missing here. */
     if (child->cpu_us < limit_us / 2)
-        return err_detail(err, ERR_UNAVAILABLE, "arkgate-probe was killed after %lld us",
-                          (long long)child->cpu_us);
+        return err_detail(err, ERR_UNAVAILABLE,
+                          "arkgate-probe was killed%s after it computed for %lld us",
+                          child->late ? " at the deadline" : "", (long long)child->cpu_us);
     answer->end = MEDIA_END_LATE;
     return ERR_OK;
 }
@@ -268,11 +269,11 @@ static enum err_code judge_end(const struct media_options *options, const struct
 {
     int status = child->status;
 
-    if (child->late || child->too_long) {
-        answer->end = child->late ? MEDIA_END_LATE : MEDIA_END_LONG;
+    if (child->too_long) {
+        answer->end = MEDIA_END_LONG;
         return ERR_OK;
     }
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+    if (child->late || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
         return judge_kill(options, child, answer, err);
     if (WIFSIGNALED(status)) {
         answer->end = MEDIA_END_CRASHED;
@@ -291,7 +292,7 @@ FALLIBLE media_run(const struct media_options *options, const struct media_run *
     child.err_fd = child.its_out_fd = child.its_err_fd = -1;
     buf_init(&heard, SAID_KEPT);
     child.deadline_us =
-        sys_mono_us() + (options->deadline_us > 0 ? options->deadline_us : DEADLINE_US);
+        sys_mono_us() + (options->deadline_us > 0 ? options->deadline_us : MEDIA_DEADLINE_US);
     TRY(start(options, run, &child, err));
     listen_to(&child, &answer->out, &heard);
     reap(&child);
