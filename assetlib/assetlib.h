@@ -19,8 +19,8 @@ enum {
     ASSET_NAME_BYTES = ASSET_NAME_POINTS * 4,
     ASSET_DESCRIPTION_BYTES = ASSET_DESCRIPTION_POINTS * 4,
     ASSET_PROJECT_BYTES = ASSET_PROJECT_POINTS * 4,
-    ASSET_URL_MAX = 8000,   /* as the guard's; signed links are about 600 */
-    ASSET_PAGE_MAX = 100,   /* Ark's PageSize */
+    ASSET_URL_MAX = 8000, /* as the guard's; signed links are about 600 */
+    ASSET_PAGE_MAX = 100, /* Ark's PageSize */
     ASSET_FILTER_GROUPS_MAX = 100,
     ASSET_LINK_MAX = 1024, /* of a public URL of 512 bytes and what is signed */
     ASSET_ERROR_CODE_MAX = 63,

@@ -241,6 +241,7 @@ FALLIBLE ingest_start(const struct ingest_options *options, struct ingest **ret_
     if (ingest == NULL)
         return err_detail(err, ERR_UNAVAILABLE, "out of memory for the ingest");
     ingest->options = *options;
+    ingest->options.media.stopping = &ingest->stopping;
     lock_init(&ingest->lock);
     sys_random_text(ingest->holder, INGEST_HOLDER_MAX, "0123456789abcdef");
     if (!db_is_shared(options->library->db) && ingest_next_us(ingest, &nobody) != INT64_MAX)

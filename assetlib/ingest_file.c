@@ -165,8 +165,6 @@ static enum err_code look(struct fetching *fetching, struct err *err)
     const struct ingest_options *options = &fetching->ingest->options;
     char path[BLOB_PATH_SIZE];
 
-    if (atomic_load(&fetching->ingest->stopping)) /* a look takes seconds that a stop has not */
-        return err_set(err, ERR_UNAVAILABLE, "the gateway stops");
     if (!blob_written_path(fetching->writer, path))
         return err_detail(err, ERR_INTERNAL, "the blob store has no local files");
     enum err_code code = media_check(
@@ -174,7 +172,8 @@ static enum err_code look(struct fetching *fetching, struct err *err)
 
     /* Killed again and again: not the gateway's bad day, but a file that asks for too much, or
      * that hangs. */
-    fetching->row->looks += code == ERR_UNAVAILABLE;
+    if (code == ERR_UNAVAILABLE && !atomic_load(&fetching->ingest->stopping))
+        fetching->row->looks++;
     if (code == ERR_UNAVAILABLE && fetching->row->looks >= LOOKS_MAX) {
         fail(fetching, "InvalidParameter.FormatUnsupported",
              "the file cannot be decoded with the memory and the time that there are");

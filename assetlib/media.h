@@ -8,6 +8,8 @@
 
 #include "base/base.h"
 
+#include <stdatomic.h>
+
 enum media_type { MEDIA_IMAGE, MEDIA_VIDEO, MEDIA_AUDIO, MEDIA_TYPE_COUNT };
 
 /* What is known of a file. 0 and "" stand for what it has not or nobody looked for. */
@@ -75,6 +77,7 @@ struct media_options {
     const char *probe;               /* absolute path of arkgate-probe; borrowed */
     bool sandbox_off;                /* the operator's wish; limits hold all the same */
     int64_t deadline_us;             /* of one tool; a file takes up to three. 0: the above */
+    const atomic_bool *stopping;     /* true ends a look at once; borrowed; NULL: never */
     int cpu_s, memory_mb;            /* lower limits than arkgate-probe's own; 0: its own */
     const struct media_rules *rules; /* borrowed; NULL: rules_default */
 };
@@ -93,8 +96,8 @@ void media_result_fini(struct media_result *result);
  * deadline at most, usually for half a second. A file that is broken, keeps its decoder
  * computing or crashes it is a verdict. An error says nothing of the file: ERR_CONFIG:
  * arkgate-probe, a tool or what the sandbox needs is missing; ERR_UNAVAILABLE: no process,
- * memory or computing time for it at present; ERR_IO: the file cannot be read. The caller frees
- * the result either way. */
+ * memory or computing time for it at present, or stopping; ERR_IO: the file cannot be read. The
+ * caller frees the result either way. */
 FALLIBLE media_check(const struct media_options *options, const char *path,
                      enum media_type type, struct media_result *ret_result, struct err *err);
 /* Whether this machine can look at files: the tools are installed and the sandbox refuses

@@ -18,8 +18,9 @@
 #include <unistd.h>
 
 enum {
-    SAID_KEPT = 4096, /* of stderr; the rest is read and dropped */
-    AT_A_TIME = 65536 /* a pipe's capacity */
+    SAID_KEPT = 4096,  /* of stderr; the rest is read and dropped */
+    AT_A_TIME = 65536, /* a pipe's capacity */
+    STOP_MS = 200      /* how late a stop is noticed */
 };
 
 /* The process and our ends of its pipes; -1: closed. */
@@ -28,9 +29,10 @@ struct child {
     int pid_fd, in_fd, out_fd, err_fd; /* in_fd: its stdin, which we only hold for the start */
     int its_out_fd, its_err_fd;
     int64_t deadline_us;
+    const atomic_bool *stopping;
     size_t out_bytes;
-    bool late, too_long; /* killed for it */
-    int status;          /* in the end: as of waitpid, and the time it computed */
+    bool late, stopped, too_long; /* killed for it */
+    int status;                   /* in the end: as of waitpid, and the time it computed */
     int64_t cpu_us;
 };
 
@@ -173,14 +175,21 @@ static size_t take(int *fd, struct buf *buf)
     return (size_t)len;
 }
 
-/* False when the deadline has passed. */
-static bool wait_for(struct pollfd *fds, nfds_t count, int64_t deadline_us)
+/* False when it must be killed: the deadline has passed, or nobody wants to know any more. */
+static bool wait_for(struct child *child, struct pollfd *fds, nfds_t count)
 {
-    int64_t left_us = deadline_us - sys_mono_us();
+    int ready = 0;
 
-    if (left_us <= 0)
-        return false;
-    return poll(fds, count, (int)(left_us / 1000) + 1) != 0;
+    while (ready == 0) {
+        int64_t left_ms = (child->deadline_us - sys_mono_us()) / 1000 + 1;
+
+        child->stopped = child->stopping != NULL && atomic_load(child->stopping);
+        child->late = left_ms <= 0;
+        if (child->stopped || child->late)
+            return false;
+        ready = poll(fds, count, left_ms < STOP_MS ? (int)left_ms : STOP_MS);
+    }
+    return true;
 }
 
 /* Until it closed both pipes, or must be killed. */
@@ -190,8 +199,7 @@ static void listen_to(struct child *child, struct buf *out, struct buf *said)
         struct pollfd fds[] = {{.fd = child->out_fd, .events = POLLIN},
                                {.fd = child->err_fd, .events = POLLIN}};
 
-        child->late = !wait_for(fds, COUNT_OF(fds), child->deadline_us);
-        if (child->late)
+        if (!wait_for(child, fds, COUNT_OF(fds)))
             return;
         if (fds[0].revents != 0)
             child->out_bytes += take(&child->out_fd, out);
@@ -207,9 +215,9 @@ static void reap(struct child *child)
     struct pollfd ended = {.fd = child->pid_fd, .events = POLLIN};
     struct rusage used = {0};
 
-    while (!child->late && !child->too_long && ended.revents == 0)
-        child->late = !wait_for(&ended, 1, child->deadline_us);
-    if (child->late || child->too_long)
+    while (!child->too_long && ended.revents == 0 && wait_for(child, &ended, 1)) {
+    }
+    if (child->late || child->stopped || child->too_long)
         (void)kill(-child->pid, SIGKILL);
     while (wait4(child->pid, &child->status, 0, &used) < 0 && errno == EINTR)
         continue;
@@ -269,6 +277,8 @@ static enum err_code judge_end(const struct media_options *options, const struct
 {
     int status = child->status;
 
+    if (child->stopped)
+        return err_set(err, ERR_UNAVAILABLE, "the look at the file was stopped");
     if (child->too_long) {
         answer->end = MEDIA_END_LONG;
         return ERR_OK;
@@ -291,6 +301,7 @@ FALLIBLE media_run(const struct media_options *options, const struct media_run *
 
     child.err_fd = child.its_out_fd = child.its_err_fd = -1;
     buf_init(&heard, SAID_KEPT);
+    child.stopping = options->stopping;
     child.deadline_us =
         sys_mono_us() + (options->deadline_us > 0 ? options->deadline_us : MEDIA_DEADLINE_US);
     TRY(start(options, run, &child, err));

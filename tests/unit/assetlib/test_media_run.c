@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -101,6 +102,35 @@ static void check_error(const char *what, const struct media_options *options, c
     CHECK_TRUE(what, !result.verdict.failed);
 }
 
+static void *stop_soon(void *stopping)
+{
+    sys_sleep_us(SOON * 1000);
+    atomic_store((atomic_bool *)stopping, true);
+    return NULL;
+}
+
+/* Whoever stops waits for no look, and what it came to is not the file's fault: not even of
+ * one that computes. */
+static void stopped(void)
+{
+    static const char *const scripts[] = {"exec sleep 60", "while :; do :; done"};
+
+    make_picture();
+    for (size_t i = 0; i < COUNT_OF(scripts); i++) {
+        atomic_bool stopping = false;
+        const struct media_options options = {
+            .probe = files_path("tool"), .deadline_us = LAST * 1000, .stopping = &stopping};
+        int64_t begun_us = sys_mono_us();
+        pthread_t thread;
+
+        write_script(scripts[i]);
+        CHECK_INT(scripts[i], pthread_create(&thread, NULL, stop_soon, &stopping), 0);
+        check_error(scripts[i], &options, files_path("a.png"), ERR_UNAVAILABLE);
+        CHECK_TRUE(scripts[i], sys_mono_us() - begun_us < LAST * 1000 / 2);
+        CHECK_INT(scripts[i], pthread_join(thread, NULL), 0);
+    }
+}
+
 static void not_the_files_fault(void)
 {
     const struct media_options absent = {.probe = "/nowhere/arkgate-probe"};
@@ -179,5 +209,5 @@ static void self_test(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(every_end), CHECK_TEST(not_the_files_fault), CHECK_TEST(limits),
-           CHECK_TEST(sandbox), CHECK_TEST(self_test))
+CHECK_MAIN(CHECK_TEST(every_end), CHECK_TEST(not_the_files_fault), CHECK_TEST(stopped),
+           CHECK_TEST(limits), CHECK_TEST(sandbox), CHECK_TEST(self_test))
