@@ -3,8 +3,12 @@
 #include "assetlib/ingest_parts.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { STACK_BYTES = 512 << 10 };
+enum {
+    STACK_BYTES = 512 << 10,
+    LOOKS_MIN = 2 /* at a time: a slow one alone does not hold all others up */
+};
 
 struct taking {
     struct ingest_claim claim;
@@ -221,7 +225,9 @@ static enum err_code start_thread(struct ingest *ingest, void *(*main)(void *), 
 static enum err_code start_threads(struct ingest *ingest, struct err *err)
 {
     int64_t workers = ingest->options.settings.workers;
+    int64_t processors = sysconf(_SC_NPROCESSORS_ONLN);
 
+    ingest->looks_max = processors > LOOKS_MIN ? processors : LOOKS_MIN;
     /* Before the first of them picks: a share is of all. */
     ingest->worker_count = workers < INGEST_WORKERS_MAX ? (int)workers : INGEST_WORKERS_MAX;
     TRY(start_thread(ingest, ingest_watch_time, err));

@@ -30,12 +30,17 @@ static void fetching_fini(struct fetching *fetching)
     media_result_fini(&fetching->looked);
 }
 
+/* Of one run of arkgate-probe, and as long is waited for a turn. */
+static int64_t tool_us(const struct ingest *ingest)
+{
+    int64_t deadline_us = ingest->options.media.deadline_us;
+
+    return deadline_us > 0 ? deadline_us : MEDIA_DEADLINE_US;
+}
+
 int64_t ingest_file_us(const struct ingest *ingest)
 {
-    int64_t tool_us = ingest->options.media.deadline_us;
-
-    return ingest->options.settings.fetch_us +
-           TOOLS * (tool_us > 0 ? tool_us : MEDIA_DEADLINE_US) + MARGIN_US;
+    return ingest->options.settings.fetch_us + (1 + TOOLS) * tool_us(ingest) + MARGIN_US;
 }
 
 static void fail(struct fetching *fetching, const char *code, const char *message)
@@ -142,6 +147,30 @@ static enum err_code fetch(struct fetching *fetching, struct err *err)
 /* ---- the look ------------------------------------------------------------------------------
  */
 
+/* Decoders that compete for a processor could all be late, so there is one for each, in the
+ * order in which files come. Who waits for long goes on all the same, for his row is his for a
+ * time only. False at a stop: a look takes seconds that it has not. */
+static bool look_begin(struct ingest *ingest)
+{
+    int64_t until_us = sys_mono_us() + tool_us(ingest);
+
+    lock_take(&ingest->lock);
+    int64_t turn = ingest->looks_asked++;
+    while (turn >= ingest->looks_ended + ingest->looks_max && !atomic_load(&ingest->stopping) &&
+           lock_wait(&ingest->lock, until_us)) {
+    }
+    lock_drop(&ingest->lock);
+    return !atomic_load(&ingest->stopping);
+}
+
+static void look_end(struct ingest *ingest)
+{
+    lock_take(&ingest->lock);
+    ingest->looks_ended++;
+    lock_signal(&ingest->lock);
+    lock_drop(&ingest->lock);
+}
+
 static void take_facts(struct fetching *fetching)
 {
     const struct media_facts *facts = &fetching->looked.facts;
@@ -167,8 +196,11 @@ static enum err_code look(struct fetching *fetching, struct err *err)
 
     if (!blob_written_path(fetching->writer, path))
         return err_detail(err, ERR_INTERNAL, "the blob store has no local files");
+    if (!look_begin(fetching->ingest))
+        return err_set(err, ERR_UNAVAILABLE, "the gateway stops");
     enum err_code code = media_check(
         &options->media, path, (enum media_type)fetching->asset.type, &fetching->looked, err);
+    look_end(fetching->ingest);
 
     /* Killed again and again: not the gateway's bad day, but a file that asks for too much, or
      * that hangs. */

@@ -21,6 +21,8 @@ struct ingest {
     bool picking;                        /* a worker chooses its file: one at a time */
     int hints;                           /* files that are said to be due */
     int64_t running[INGEST_WORKERS_MAX]; /* whose files are worked on; 0: a worker is free */
+    int64_t looks_asked, looks_ended;    /* turns at looking at a file, since the start … */
+    int64_t looks_max;                   /* … and how many have theirs at a time */
 };
 
 /* ingest.c -------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 """What becomes of an asset's file: real media become active, everything else fails by its
 rule, and what a create names is bound to the library."""
 import collections
+import itertools
 import os
 import subprocess
 import threading
@@ -221,6 +222,26 @@ def test_a_file_that_gets_its_probe_killed(ctx):
     ctx.equal("a few times", ended(inst, inst.token, at_first)["Status"], "Active")
     failed(ctx, "always", ended(inst, inst.token, always), "FormatUnsupported", "memory")
     ctx.equal("tries of both", collections.Counter(path for path, _ in server.asked), {"/always": 30, "/at_first": 5})
+    server.close()
+
+
+def test_looks_do_not_compete(ctx):
+    """No more files are looked at than there are processors, however many are fetched."""
+    at_once = max(2, os.cpu_count())
+    inst = ctx.new(serve=False)
+    probe, told = os.path.join(inst.folder, "probe-that-tells"), os.path.join(inst.folder, "told")
+    with open(probe, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\ncase "$*" in *" png "*) echo 1 >> {told}; sleep 0.3; echo -1 >> {told} ;; esac\nexec "{PROBE}" "$@"\n')
+    os.chmod(probe, 0o700)
+    inst.start_serve({"ingest_workers": min(4 * at_once, 64), "probe": probe}, arguments=("--allow-private-network",))
+    server = media.Server()
+    group_id = group(ctx, inst, inst.token)
+    ids = [given(ctx, inst, inst.token, group_id, server.give(f"/{n}.png", media.image())) for n in range(2 * at_once)]
+    for asset_id in ids:
+        ctx.equal("in its turn", ended(inst, inst.token, asset_id)["Status"], "Active")
+    with open(told, encoding="utf-8") as file:
+        running = list(itertools.accumulate(map(int, file)))
+    ctx.true("at once", 1 < max(running) <= at_once, running)
     server.close()
 
 
