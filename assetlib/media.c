@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-    FACTS_MAX = 1 << 20, /* of a tool's JSON: 3,500 packets take a fifth */
+    FACTS_MAX = 1 << 20, /* of a tool's JSON: 3,500 packets take a quarter */
     SELF_TEST_MAX = 4096
 };
 

@@ -20,7 +20,7 @@ static const int64_t time_us_max = INT64_C(30) * 86400 * 1000000;
 struct stream {
     bool timed, video; /* video or sound; neither: captions, data, a cover */
     int64_t num, den;  /* seconds a tick */
-    int64_t packets;   /* of these with a time: */
+    int64_t packets;   /* of these that are shown, with a time: */
     int64_t from_us, to_us;
 };
 
@@ -140,16 +140,25 @@ static bool read_stream(const struct json_doc *doc, const struct json_value *val
     return read_ratio(json_text(doc, json_get(value, "time_base")), &stream->num, &stream->den);
 }
 
-static bool read_packet(const struct json_value *value, struct streams *streams)
+/* "KD" and "_D": of what lies outside of its edit list, a trimmed file keeps what must be
+ * decoded for the rest. Nobody sees it. */
+static bool is_hidden(struct str flags)
+{
+    return memchr(flags.ptr, 'D', flags.len) != NULL;
+}
+
+static bool read_packet(const struct json_doc *doc, const struct json_value *value,
+                        struct streams *streams)
 {
     int64_t index = int_of(value, "stream_index", STREAMS_MAX - 1), ticks, from, len = 0;
+    struct str flags = json_text(doc, json_get(value, "flags"));
     struct stream *stream;
 
     streams->packets++;
-    if (index < 0)
+    if (index < 0 || flags.len == 0)
         return false;
     stream = &streams->items[index];
-    if (!stream->timed || !json_int(json_get(value, "pts"), &ticks))
+    if (!stream->timed || is_hidden(flags) || !json_int(json_get(value, "pts"), &ticks))
         return true;
     if (!to_us(stream, ticks, &from) ||
         (json_int(json_get(value, "duration"), &ticks) && !to_us(stream, ticks, &len)) ||
@@ -196,7 +205,7 @@ static bool read_answer(const struct json_doc *doc, struct media_facts *facts)
             return false;
     }
     for (item = json_first(json_get(root, "packets")); item != NULL; item = json_next(item)) {
-        if (!read_packet(item, &streams))
+        if (!read_packet(doc, item, &streams))
             return false;
     }
     sum_up(&streams, facts);

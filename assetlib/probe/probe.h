@@ -25,7 +25,7 @@ enum {
     /* Of computing time. The largest picture, a HEIC, takes three seconds. */
     PROBE_CPU_S = 10,
     /* Packets that facts reads. 15.2 s at 60.2 frames a second with sound at 48 kHz are
-     * 1,630; their JSON is a fifth of what the reader takes. */
+     * 1,630; the JSON of all is a quarter of what the reader takes. */
     PROBE_PACKETS_MAX = 3500,
     PROBE_SIDE_MAX = 512 /* longest side of a picture, in pixels: enough for a list */
 };

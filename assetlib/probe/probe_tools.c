@@ -71,7 +71,7 @@ static void make_facts(struct probe_command *command, const struct format *forma
     ADD(command, "-read_intervals", command->text, "-of", "json=compact=1", "-show_entries",
         "format=duration:stream=index,codec_type,codec_name,width,height,time_base,channels"
         ":stream_disposition=attached_pic:stream_side_data=rotation"
-        ":packet=stream_index,pts,duration",
+        ":packet=stream_index,pts,duration,flags",
         command->url);
 }
 

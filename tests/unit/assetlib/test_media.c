@@ -7,6 +7,7 @@
 #define PICTURE(size) "-f lavfi -i testsrc2=s=" size " -frames:v 1 "
 #define FILM "-f lavfi -i testsrc2=s=864x496:r=24:d=2 "
 #define TONE(seconds) "-f lavfi -i sine=440:r=44100:d=" seconds " "
+#define LONG "-f lavfi -i testsrc2=s=864x496:r=30:d=20 "
 #define H264 "-pix_fmt yuv420p -c:v libx264 -preset ultrafast "
 #define H265 "-pix_fmt yuv420p -c:v libx265 -preset ultrafast -x265-params log-level=none "
 /* Exif with nothing in it but orientation 6: shown a quarter turned to the right. */
@@ -177,6 +178,24 @@ static const struct sheet {
       .claimed_ms = 2000},
      512,
      294},
+    {"trimmed.mp4", /* from its key frame on, of which an edit list hides five seconds */
+     "ffmpeg -v error -y " LONG TONE("20") H264
+     "-c:a aac long.mp4;"
+     "ffmpeg -v error -y -ss 5 -i long.mp4 -t 4 -c copy trimmed.mp4",
+     true,
+     {.format = "mp4",
+      .content_type = "video/mp4",
+      .codec = "h264",
+      .audio_codec = "aac",
+      .width = 864,
+      .height = 496,
+      .fps_milli = 30000,
+      .duration_ms = 4010,
+      .claimed_ms = 4010,
+      .channels = 1,
+      .has_audio = true},
+     512,
+     294},
     {"a.mov",
      "-f lavfi -i testsrc2=s=1280x720:r=30000/1001:d=2.5 " TONE("2.5") H264
      "-c:a pcm_s16le -ac 2 a.mov",
@@ -335,6 +354,31 @@ static void every_format(void)
         check_sheet(&sheets[i], &files_options);
 }
 
+/* Twenty seconds, of which its edit list shows ten from the fifth on. */
+static void edit_list(void)
+{
+    static const struct sheet edited = {"edited.mp4",
+                                        NULL,
+                                        false,
+                                        {.format = "mp4",
+                                         .content_type = "video/mp4",
+                                         .codec = "h264",
+                                         .width = 864,
+                                         .height = 496,
+                                         .fps_milli = 30000,
+                                         .duration_ms = 10000,
+                                         .claimed_ms = 10000},
+                                        512,
+                                        294};
+
+    make_files();
+    files_shell("ffmpeg -v error -y -i long.mp4 -an -c copy -movflags +faststart edited.mp4");
+    files_patch("edited.mp4", "elst", 8, STR("\0\0\x27\x10\0\1\x2c\0"));
+    files_patch("edited.mp4", "tkhd", 20, STR("\0\0\x27\x10"));
+    files_patch("edited.mp4", "mvhd", 16, STR("\0\0\x27\x10"));
+    check_sheet(&edited, &files_options);
+}
+
 /* With its limits only. */
 static void without_sandbox(void)
 {
@@ -382,4 +426,5 @@ static void several_at_once(void)
     }
 }
 
-CHECK_MAIN(CHECK_TEST(every_format), CHECK_TEST(without_sandbox), CHECK_TEST(several_at_once))
+CHECK_MAIN(CHECK_TEST(every_format), CHECK_TEST(edit_list), CHECK_TEST(without_sandbox),
+           CHECK_TEST(several_at_once))

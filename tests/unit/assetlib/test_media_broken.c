@@ -118,6 +118,10 @@ static const struct {
     {"slow.mp4", MEDIA_VIDEO,
      "ffmpeg -v error -y -f lavfi -i testsrc2=s=864x496:r=23:d=2 " H264 "slow.mp4",
      "InvalidParameter.FpsTooLow"},
+    {"trimmed.mp4", MEDIA_VIDEO, /* with five seconds that an edit list hides */
+     "ffmpeg -v error -y -f lavfi -i testsrc2=s=864x496:r=16:d=20 " H264 "trim.mp4;"
+     "ffmpeg -v error -y -ss 5 -i trim.mp4 -t 8 -c copy trimmed.mp4",
+     "InvalidParameter.FpsTooLow"},
     {"fast.mp4", MEDIA_VIDEO,
      "ffmpeg -v error -y -f lavfi -i testsrc2=s=864x496:r=61:d=2 " H264 "fast.mp4",
      "InvalidParameter.FpsTooHigh"},
