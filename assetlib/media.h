@@ -20,7 +20,7 @@ struct media_facts {
     char codec[32];           /* of the picture, or of a sound: "mjpeg", "h264", "pcm_s16le" */
     char audio_codec[32];     /* of a video's sound */
     int64_t width, height;    /* as displayed: a rotation is applied */
-    int64_t fps_milli;        /* frames in a thousand seconds, on average */
+    int64_t fps_milli;        /* frames in a thousand seconds, by how long they last */
     int64_t duration_ms;      /* as shown: from the first packet's start to the last's end */
     int64_t claimed_ms;       /* a video's: what its header says of that; 0: nothing */
     int64_t channels;

@@ -22,6 +22,7 @@ struct stream {
     int64_t num, den;  /* seconds a tick */
     int64_t packets;   /* of these that are shown, with a time: */
     int64_t from_us, to_us;
+    int64_t lasting, ticks; /* of these, those that say how long they last; and how long */
 };
 
 struct streams {
@@ -172,7 +173,21 @@ static bool read_packet(const struct json_doc *doc, const struct json_value *val
     if (to > stream->to_us)
         stream->to_us = to;
     stream->packets++;
-    return true;
+    if (len <= 0)
+        return true;
+    stream->lasting++;
+    return !__builtin_add_overflow(stream->ticks, ticks, &stream->ticks);
+}
+
+/* By how long its frames last, as FFmpeg tells it to whoever asks. At the end of what was cut
+ * out of a film some frames are missing before others that are there, which slows none down. */
+static int64_t fps_milli(const struct stream *stream)
+{
+    int64_t len_us;
+
+    if (!to_us(stream, stream->ticks, &len_us) || len_us == 0)
+        return 0;
+    return (stream->lasting * INT64_C(1000000000) + len_us / 2) / len_us;
 }
 
 /* Of the first video, and of all together. */
@@ -182,14 +197,13 @@ static void sum_up(const struct streams *streams, struct media_facts *facts)
 
     for (size_t i = 0; i < STREAMS_MAX; i++) {
         const struct stream *stream = &streams->items[i];
-        int64_t len_us = stream->to_us - stream->from_us;
 
         if (stream->packets == 0)
             continue;
         from = stream->from_us < from ? stream->from_us : from;
         to = stream->to_us > to ? stream->to_us : to;
-        if (stream->video && facts->fps_milli == 0 && len_us > 0)
-            facts->fps_milli = (stream->packets * INT64_C(1000000000) + len_us / 2) / len_us;
+        if (stream->video && facts->fps_milli == 0)
+            facts->fps_milli = fps_milli(stream);
     }
     facts->duration_ms = from < to ? (to - from + 500) / 1000 : 0;
     facts->cut = streams->packets >= PROBE_PACKETS_MAX;

@@ -196,6 +196,20 @@ static const struct sheet {
       .has_audio = true},
      512,
      294},
+    {"gaps.mp4", /* the end of the trim took frames that others are shown after */
+     "ffmpeg -v error -y -f lavfi -i testsrc2=s=864x496:r=24:d=20 " H265 "-tag:v hvc1 film.mp4;"
+     "ffmpeg -v error -y -ss 5 -i film.mp4 -t 4 -c copy gaps.mp4",
+     true,
+     {.format = "mp4",
+      .content_type = "video/mp4",
+      .codec = "hevc",
+      .width = 864,
+      .height = 496,
+      .fps_milli = 24000,
+      .duration_ms = 4208,
+      .claimed_ms = 4209},
+     512,
+     294},
     {"a.mov",
      "-f lavfi -i testsrc2=s=1280x720:r=30000/1001:d=2.5 " TONE("2.5") H264
      "-c:a pcm_s16le -ac 2 a.mov",
