@@ -112,7 +112,7 @@ static enum err_code reserve(struct net *net, bool guarded, struct net_request *
 
     lock_take(&net->lock);
     if (net->stopping) {
-        rc = err_set(err, ERR_UNAVAILABLE, "the gateway is stopping");
+        rc = err_set(err, ERR_UNAVAILABLE, "the gateway is shutting down");
     } else if (net->active >= net->options.queue_max) {
         rc = err_detail(err, ERR_BUSY, "%d outbound calls are waiting or running", net->active);
     } else {
@@ -183,7 +183,7 @@ enum err_code net_start(struct net *net, const struct net_call *call, net_done d
         rq->ctx = ctx;
         if (enqueue(net, rq))
             return ERR_OK;
-        rc = err_set(err, ERR_UNAVAILABLE, "the gateway is stopping");
+        rc = err_set(err, ERR_UNAVAILABLE, "the gateway is shutting down");
     }
     cancel(net, &rq);
     return rc;

@@ -20,7 +20,7 @@ static const char *const stop_reasons[] = {
     [NET_STOP_STALL] = "the answer stood still",
     [NET_STOP_TAKER] = "the answer was not wanted any more",
     [NET_STOP_CODING] = "the answer is compressed",
-    [NET_STOP_CLOSE] = "the gateway is stopping",
+    [NET_STOP_CLOSE] = "the gateway is shutting down",
 };
 
 /* Runs when a connection is there and before the first byte of each try. libcurl

@@ -227,7 +227,7 @@ static enum err_code answer_locked(const struct net_resolver *resolver,
                                    struct net_addresses *ret_addresses, struct err *err)
 {
     if (host->state != NET_ENTRY_DONE && resolver->closing)
-        return err_set(err, ERR_UNAVAILABLE, "the gateway is stopping");
+        return err_set(err, ERR_UNAVAILABLE, "the gateway is shutting down");
     if (host->state == NET_ENTRY_WAITING)
         return err_set(err, ERR_BUSY, too_many);
     if (host->state == NET_ENTRY_RUNNING)

@@ -220,7 +220,7 @@ static enum err_code wait_slot(struct limiter *limiter, const struct upstream_ac
         int64_t turn_us = mono_us + slot.at_us - now_us;
 
         if (!sleep_until(limiter, turn_us))
-            return err_detail(err, ERR_BUSY, "the gateway is stopping");
+            return err_detail(err, ERR_BUSY, "the gateway is shutting down");
         int64_t late_us = sys_mono_us() - turn_us;
 
         if (late_us <= LATE_MAX_US) {

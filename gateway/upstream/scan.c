@@ -52,7 +52,7 @@ static enum err_code fetch(struct ark *ark, const struct upstream_account *accou
     };
 
     if (!limiter_wait(ark->limiter, account, kind))
-        return err_set(err, ERR_BUSY, "the gateway is stopping");
+        return err_set(err, ERR_BUSY, "the gateway is shutting down");
     if (lease_term(ark->leases, account->id) == 0)
         return err_set(err, ERR_BUSY, "the account is another gateway's now");
     TRY(directory_account_target(ark->directory, account->id, &target, err));

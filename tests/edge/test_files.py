@@ -280,7 +280,8 @@ def test_at_once(ctx):
     with ThreadPoolExecutor(8) as pool:
         found = [pool.submit(kind, n) for n in range(4) for kind in (whole, pieces)]
         ctx.equal("each has it all", {future.result() for future in found}, {digest})
-    ctx.true(f"memory grew by {memory_kib(pid) - before} KiB", memory_kib(pid) - before < 16 * 1024)
+    # One of them whole in memory would be 50 MiB.
+    ctx.true(f"memory grew by {memory_kib(pid) - before} KiB", memory_kib(pid) - before < 32 * 1024)
 
 
 def test_term_while_streaming(ctx):

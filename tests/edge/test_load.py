@@ -163,7 +163,8 @@ def test_idle_make_room(ctx):
     time.sleep(3)
     good.end()
     ctx.true("good clients beside 100 idle ones", not good.lost and len(good.ms) > 10, (len(good.ms), good.lost[:3]))
-    ctx.true("and quickly", good.p99() < 1500, good.p99())
+    # Who had to wait until idle ones are ended by their time would wait five seconds.
+    ctx.true("and quickly", good.p99() < 4000, good.p99())
     close_all(idle + more)
 
 

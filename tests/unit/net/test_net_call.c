@@ -363,7 +363,7 @@ static void test_queue_full_and_close(void)
     for (int i = 0; i < 3; i++) {
         CHECK_TRUE("done", results[i].done);
         CHECK_INT("fate", results[i].reply.fate, i < 2 ? NET_UNKNOWN : NET_NOT_SENT);
-        CHECK_TEXT("reason", results[i].reply.reason, "the gateway is stopping");
+        CHECK_TEXT("reason", results[i].reply.reason, "the gateway is shutting down");
     }
     hostile_stop(&server);
     CHECK_INT("heads", server.heads, 2);
