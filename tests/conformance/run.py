@@ -6,8 +6,9 @@ SDK (third_party/python), with that SDK's python; those of WITHOUT_SDK run once.
 are tests like those of tests/flow, whose runner is used; several files run at a time,
 for they mostly wait.
 
-usage: run.py [test_file.py | name part]...
+usage: run.py [--sdk NAME] [test_file.py | name part]...
 """
+import argparse
 import concurrent.futures
 import glob
 import os
@@ -61,11 +62,15 @@ def run_file(job):
 
 
 def main(arguments):
+    options = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
+    options.add_argument("--sdk", choices=SDKS)
+    options.add_argument("names", nargs="*")
+    given = options.parse_args(arguments)
     paths = [p for p in sorted(glob.glob(os.path.join(HERE, "test_*.py")))
-             if not arguments or any(a in p for a in map(os.path.basename, arguments))]
+             if not given.names or any(a in p for a in map(os.path.basename, given.names))]
     passed = failed = skipped = 0
     jobs = []
-    for sdk in SDKS:
+    for sdk in [given.sdk] if given.sdk else SDKS:
         wanted = [p for p in paths if os.path.basename(p) not in WITHOUT_SDK]
         python, said = prepare(sdk) if wanted else (None, "")
         if python:

@@ -31,12 +31,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 LIMIT_S = 240  # the longest needs 60 s on an idle machine
 FULL = os.environ.get("ARKGATE_TEST_FULL") == "1"  # files that end in _full are run then alone
 JOBS = 6  # on two cores; with more, what is measured in seconds is late
-LONG = ("test_ingest.py", "test_ingest_turns.py", "test_upstream.py", "test_drain.py", "test_delete.py",
-        "test_load.py")  # begun first: they end last
+LONG = ("test_upstream.py", "test_drain.py", "test_delete.py", "test_load.py")  # begun first: they end last
 if FULL:
     LIMIT_S += 240  # tests/edge/test_drain.py: 50 stops; test_served.py: 64 MiB at 1 MB/s
 if "TSAN_OPTIONS" in os.environ and "tsan" in os.environ.get("ARKGATE_BIN", ""):
     LIMIT_S = 400
+    JOBS = 4  # each needs three times the computing
 
 
 class Skip(Exception):
