@@ -13,9 +13,9 @@ SETTINGS = {"workers": 64, "ingest_look": "100ms", "ingest_retry": "50ms", "inge
 PASSAGES = (1, 2, 5)
 KILLS, FILES = 10, 20
 STOPS, STOP_S, LOOK_S = 2, 5, 30
-# On PostgreSQL a gateway that was killed keeps its files for a minute and a download's time: the
-# kills at random sit that out, the others make it pass.
-TAKEN_S = 120
+# On PostgreSQL a gateway that was killed keeps its files for two minutes, a download's time in
+# them: the kills at random sit that out, the others make it pass.
+TAKEN_S = 200
 
 
 class Library:
