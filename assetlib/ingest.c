@@ -118,9 +118,9 @@ static int pick_end(struct ingest *ingest, int64_t tenant_id)
     int place = 0;
 
     lock_take(&ingest->lock);
-    while (ingest->running[place] != 0)
+    while (place < ingest->worker_count && ingest->running[place] != 0)
         place++;
-    ASSERT(place < INGEST_WORKERS_MAX); /* as many as threads */
+    ASSERT(place < ingest->worker_count); /* one for each of them */
     ingest->running[place] = tenant_id;
     ingest->picking = false;
     lock_signal(&ingest->lock);

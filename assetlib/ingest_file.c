@@ -149,7 +149,7 @@ static enum err_code fetch(struct fetching *fetching, struct err *err)
 
 /* Decoders that compete for a processor could all be late, so there is one for each, in the
  * order in which files come. Who waits for long goes on all the same, for his row is his for a
- * time only. False at a stop: a look takes seconds that it has not. */
+ * time only. False at a stop. */
 static bool look_begin(struct ingest *ingest)
 {
     int64_t until_us = sys_mono_us() + tool_us(ingest);

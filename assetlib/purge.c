@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum { DETAIL_MAX = 4096 }; /* audit's limit */
-
 struct purging {
     const struct purge_request *request;
     struct asset_record *record; /* written by the closure */
@@ -24,7 +22,7 @@ static enum err_code audit(struct db_conn *conn, const struct purging *purging, 
 
     if (record->asset.has_hash)
         str_hex(hash, record->asset.hash, CRYPTO_HASH_BYTES);
-    buf_init(&detail, DETAIL_MAX);
+    buf_init(&detail, AUDIT_DETAIL_MAX);
     struct json_out out = json_begin(&detail);
 
     json_open_object(&out, NULL);

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { DETAIL_MAX = 4096 }; /* audit's limit */
-
 struct registering {
     const struct asset_registration *told;
     struct asset_record *record; /* written by the closure */
@@ -52,7 +50,7 @@ static enum err_code audit(struct db_conn *conn, const struct registering *regis
     const struct asset_record *record = registering->record;
     CLEANUP(buf_fini) struct buf detail = {0};
 
-    buf_init(&detail, DETAIL_MAX);
+    buf_init(&detail, AUDIT_DETAIL_MAX);
     struct json_out out = json_begin(&detail);
 
     json_open_object(&out, NULL);

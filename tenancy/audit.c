@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum {
-    DETAIL_MAX = 4096,    /* struct audit_entry promises it to readers */
     RECORD_VERSION = 0x02 /* of the hashed form; 1 is the ledger's */
 };
 
@@ -27,8 +26,8 @@ static enum err_code row_check(const struct audit_row *row, struct err *err)
         return err_field(err, "action", "action must be 1 to 64 of a-z, 0-9, . _ and -");
     if (!is_text(row->target, sizeof(((struct audit_entry *)0)->target) - 1))
         return err_field(err, "target", "target must be at most 128 bytes of text");
-    if (row->detail.len > DETAIL_MAX)
-        return err_field(err, "detail", "detail must be at most %d bytes", DETAIL_MAX);
+    if (row->detail.len > AUDIT_DETAIL_MAX)
+        return err_field(err, "detail", "detail must be at most %d bytes", AUDIT_DETAIL_MAX);
     TRY(json_gate(row->detail, err));
     if (str_trim(row->detail).ptr[0] != '{')
         return err_field(err, "detail", "detail must be a JSON object");
@@ -37,7 +36,7 @@ static enum err_code row_check(const struct audit_row *row, struct err *err)
 
 struct json_out audit_detail(struct buf *buf)
 {
-    buf_init(buf, DETAIL_MAX);
+    buf_init(buf, AUDIT_DETAIL_MAX);
     struct json_out out = json_begin(buf);
     json_open_object(&out, NULL);
     return out;

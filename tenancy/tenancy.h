@@ -296,13 +296,14 @@ FALLIBLE meta_repo_each(struct db_conn *conn,
 
 /* audit.c, audit_verify.c: the operators' chained log -------------------------------------- */
 
+enum { AUDIT_DETAIL_MAX = 4096 };
 struct audit_entry {
     int64_t seq;
     int64_t time_us;
     char actor[65];    /* "cli:root", "system" */
     char action[65];   /* "tenant.add" */
     char target[129];  /* name or id of the thing changed */
-    struct str detail; /* JSON object, no secrets; at most 4 kB */
+    struct str detail; /* JSON object, no secrets; at most AUDIT_DETAIL_MAX */
     uint8_t prev[CRYPTO_HASH_BYTES], hash[CRYPTO_HASH_BYTES];
 };
 

@@ -4,8 +4,8 @@
 #include "gateway/cli/cli.h"
 
 #include "assetlib/purge.h"
-#include "gateway/cli/cli_blobs.h"
 #include "billing/billing.h"
+#include "gateway/cli/cli_blobs.h"
 #include "gateway/task/task.h"
 #include "tenancy/tenancy.h"
 

@@ -20,30 +20,44 @@ def image_after(event):
     return answer
 
 
-def test_slow_hosts_of_one_tenant_leave_threads_to_others(ctx):
+def probe_that(inst, name, does):
+    """A program that is arkgate-probe, but for what it does before with PNGs, in the shell's words."""
+    path = os.path.join(inst.folder, name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\ncase "$*" in *" png "*) {does} ;; esac\nexec "{PROBE}" "$@"\n')
+    os.chmod(path, 0o700)
+    return path
+
+
+def beside_a_slow_host(ctx, files):
+    """One tenant's files that do not come until an event, and another tenant."""
     inst, token, server = start(ctx, ingest_workers=4)
-    other = inst.add_tenant("other")
-    group_id, others_id = group(ctx, inst, token), group(ctx, inst, other)
-    go_on = threading.Event()
+    go_on, group_id, other = threading.Event(), group(ctx, inst, token), inst.add_tenant("other")
     late = image_after(go_on)
-    slow = [given(ctx, inst, token, group_id, server.give(f"/{n}.png", late)) for n in range(4)]
-    wait_for("its share is under way", lambda: len(server.asked) >= 2)
-    quick = given(ctx, inst, other, others_id, server.give("/quick.png", media.image()))
+    slow = [given(ctx, inst, token, group_id, server.give(f"/{n}.png", late)) for n in range(files)]
+    wait_for("they are under way", lambda: len(server.asked) >= 2)
+
+    def finish():
+        go_on.set()
+        for asset_id in slow:
+            ctx.equal("in the end", ended(inst, token, asset_id)["Status"], "Active")
+        server.close()
+    return inst, server, other, finish
+
+
+def test_slow_hosts_of_one_tenant_leave_threads_to_others(ctx):
+    inst, server, other, finish = beside_a_slow_host(ctx, 4)
+    quick = given(ctx, inst, other, group(ctx, inst, other), server.give("/quick.png", media.image()))
     ctx.equal("the other's", ended(inst, other, quick)["Status"], "Active")
     ctx.equal("asked for: half as many as threads, and the other's", len(server.asked), 3)
-    ctx.equal("they last", listed(inst, token, filter={"Statuses": ["Processing"]})[0], len(slow))
-    go_on.set()
-    for asset_id in slow:
-        ctx.equal("in the end", ended(inst, token, asset_id)["Status"], "Active")
-    server.close()
+    ctx.equal("they last", listed(inst, inst.token, filter={"Statuses": ["Processing"]})[0], 4)
+    finish()
 
 
 def test_our_own_failures_take_no_try_from_a_file(ctx):
     inst = ctx.new(serve=False)
-    probe, broken = (os.path.join(inst.folder, name) for name in ("probe-that-breaks", "broken"))
-    with open(probe, "w", encoding="utf-8") as file:
-        file.write(f'#!/bin/sh\ncase "$*" in *" png "*) [ -e {broken} ] && exit 104 ;; esac\nexec "{PROBE}" "$@"\n')
-    os.chmod(probe, 0o700)
+    broken = os.path.join(inst.folder, "broken")
+    probe = probe_that(inst, "probe-that-breaks", f"[ -e {broken} ] && exit 104")
     open(broken, "w", encoding="ascii").close()
     inst.start_serve({"ingest_retry": "10ms", "probe": probe}, arguments=("--allow-private-network",))
     server, bad_day = media.Server(), []
@@ -61,30 +75,19 @@ def test_our_own_failures_take_no_try_from_a_file(ctx):
 
 def test_retries_do_not_wait_for_slow_hosts(ctx):
     """Whichever thread it is that a slow host keeps busy, what is due by time is begun in time."""
-    inst, token, server = start(ctx, ingest_workers=4)
-    other = inst.add_tenant("other")
-    group_id, others_id = group(ctx, inst, token), group(ctx, inst, other)
-    go_on = threading.Event()
-    late = image_after(go_on)
-    slow = [given(ctx, inst, token, group_id, server.give(f"/{n}.png", late)) for n in range(2)]
-    wait_for("they are under way", lambda: len(server.asked) >= 2)
+    inst, server, other, finish = beside_a_slow_host(ctx, 2)
+    others_id = group(ctx, inst, other)
     for n in range(4):
         busy = iter([media.Answer(status=503)])
         asset_id = given(ctx, inst, other, others_id, server.give(f"/busy-{n}.png", lambda: next(busy, media.Answer(media.image()))))
         ctx.equal("at its second try", ended(inst, other, asset_id, seconds=10)["Status"], "Active")
-    go_on.set()
-    for asset_id in slow:
-        ctx.equal("in the end", ended(inst, token, asset_id)["Status"], "Active")
-    server.close()
+    finish()
 
 
 def test_a_file_that_gets_its_probe_killed(ctx):
     """By whom nobody knows: it is tried more often than a download, and not for ever."""
     inst = ctx.new(serve=False)
-    probe = os.path.join(inst.folder, "probe-that-pngs-kill")
-    with open(probe, "w", encoding="utf-8") as file:
-        file.write(f'#!/bin/sh\ncase "$*" in *" png "*) kill -KILL $$ ;; esac\nexec "{PROBE}" "$@"\n')
-    os.chmod(probe, 0o700)
+    probe = probe_that(inst, "probe-that-pngs-kill", "kill -KILL $$")
     inst.start_serve({"ingest_retry": "10ms", "probe": probe}, arguments=("--allow-private-network",))
     server = media.Server()
     group_id = group(ctx, inst, inst.token)
@@ -101,10 +104,8 @@ def test_looks_do_not_compete(ctx):
     """No more files are looked at than there are processors, however many are fetched."""
     at_once = max(2, os.cpu_count())
     inst = ctx.new(serve=False)
-    probe, told = os.path.join(inst.folder, "probe-that-tells"), os.path.join(inst.folder, "told")
-    with open(probe, "w", encoding="utf-8") as file:
-        file.write(f'#!/bin/sh\ncase "$*" in *" png "*) echo 1 >> {told}; sleep 0.3; echo -1 >> {told} ;; esac\nexec "{PROBE}" "$@"\n')
-    os.chmod(probe, 0o700)
+    told = os.path.join(inst.folder, "told")
+    probe = probe_that(inst, "probe-that-tells", f"echo 1 >> {told}; sleep 0.3; echo -1 >> {told}")
     inst.start_serve({"ingest_workers": min(4 * at_once, 64), "probe": probe}, arguments=("--allow-private-network",))
     server = media.Server()
     group_id = group(ctx, inst, inst.token)
